@@ -1,0 +1,1 @@
+"""Errors, typing, registries, parametrisations and random generators that every other folder may use."""
