@@ -1,0 +1,91 @@
+"""What a suite is: a list of cases, and how to run one of them; a new suite is one file and one line in `MODULES`.
+
+Suite modules are imported to list their cases, so they import torch, and whatever else is slow, inside `run`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from sharpvision.core.registry import Registry
+
+Row = dict[str, Any]
+
+MODULES = ("photometric", "photometric_rendered", "photometric_uncertainty", "photometric_scale", "integration")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line may narrow or widen; None or empty stands for the suite's own default."""
+
+    data: Path | None = None
+    objects: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    light_counts: tuple[int, ...] = ()
+    seeds: tuple[int, ...] = (0,)
+    sizes: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row to be: (suite, case, method, settings) names it, `source` says where its data are (not part of the row)."""
+
+    suite: str
+    case: str
+    method: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    source: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What a method costs besides time: parameters it learned, numbers it stores, images it was trained on."""
+
+    learned_parameters: int = 0
+    stored_numbers: int = 0
+    training_images: int = 0
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Result of one case: `metrics` by name (the unit is part of the name), `seconds` from loaded observations to values in
+    memory with kernels compiled, and what the method cost."""
+
+    metrics: dict[str, float]
+    seconds: float
+    ledger: Ledger = field(default_factory=Ledger)
+
+
+class Suite(Protocol):
+    """A benchmark: `cases` and `derive` run in the caller's process and stay light, `run` in a process of its own."""
+
+    def cases(self, options: Options) -> list[Case]:
+        """The cases these options ask for; raises `InputError` where the data are not there."""
+        ...
+
+    def run(self, case: Case, seed: int) -> Measurement:
+        """Warm up (compile kernels on a tiny problem), load, time, score."""
+        ...
+
+    def derive(self, rows: list[Row]) -> list[Row]:
+        """Rows made of other rows, such as a ratio of two of them; [] where there are none."""
+        ...
+
+
+SUITES: Registry[type[Suite]] = Registry("suite")
+
+
+def suite_named(name: str) -> Suite:
+    """The suite of this name; raises `InputError` that lists the names there are.
+
+    >>> from sharpvision.core.errors import InputError
+    >>> try: suite_named("nothing")
+    ... except InputError as error: print(error.found)
+    'nothing'
+    """
+    for module in MODULES:
+        importlib.import_module(f"sharpvision.bench.{module}")
+    return SUITES[name]()
