@@ -1,0 +1,43 @@
+"""`sharpvision bench SUITE --json FILE`: measures, prints a table, and keeps the rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sharpvision.cli.exits import ends_well
+
+
+def names(text: str) -> tuple[str, ...]:
+    """The parts of a list with commas.
+
+    >>> names("ball, cat,")
+    ('ball', 'cat')
+    """
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def counts(text: str) -> tuple[int, ...]:
+    """Whole numbers in a list with commas."""
+    try:
+        return tuple(int(part) for part in names(text))
+    except ValueError as error:
+        raise typer.BadParameter("expected whole numbers with commas between them, such as 96,20,10") from error
+
+
+@ends_well
+def bench(
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="Such as photometric; an unknown one lists them.")],
+    data: Annotated[Path | None, typer.Option(help="Folder of objects; else $SHARPVISION_DATA/diligent.")] = None,
+    objects: Annotated[str, typer.Option(help="Only these objects, such as ball,cat.")] = "",
+    methods: Annotated[str, typer.Option(help="Only these methods, such as robust,physics.")] = "",
+    light_counts: Annotated[str, typer.Option(help="Numbers of lights, such as 96,20,10.")] = "",
+    json: Annotated[Path | None, typer.Option(help="File for the rows.")] = None,
+) -> None:
+    """Measure a suite: errors, seconds, memory; one row a case."""
+    from sharpvision.bench import run_suite
+
+    options = {"data": data, "objects": names(objects), "methods": names(methods), "light_counts": counts(light_counts)}
+    run_suite(suite, options, json)

@@ -1,0 +1,42 @@
+"""`sharpvision demo NAME`: a task solved on an example that travels in the wheel; no download, opens nothing."""
+
+from __future__ import annotations
+
+import importlib.resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sharpvision.cli.exits import ends_well
+from sharpvision.cli.photometric_run import Request, solve_and_write
+
+if TYPE_CHECKING:
+    from sharpvision.data import PhotometricObservations
+
+PHOTOMETRIC_EXAMPLE = "photometric_example"
+
+demo = typer.Typer(help="Solve an example that comes with sharpvision.", no_args_is_help=True)
+
+
+@demo.callback()
+def demos() -> None:
+    """Solve an example that comes with sharpvision."""
+
+
+@demo.command()
+@ends_well
+def photometric(
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("sharpvision-demo"),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier output.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the result alone, as JSON.")] = False,
+) -> int:
+    """Photometric stereo on a path-traced object whose true normals are known."""
+
+    def read() -> PhotometricObservations:
+        from sharpvision.data import read_photometric
+
+        return read_photometric(example)
+
+    with importlib.resources.as_file(importlib.resources.files("scenes") / PHOTOMETRIC_EXAMPLE) as example:
+        return solve_and_write(Request(out, overwrite=overwrite, json=json), read)

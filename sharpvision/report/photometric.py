@@ -1,0 +1,60 @@
+"""Fills the output folder of a photometric solution: result, maps, pictures, mesh, parameters, page."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+
+from sharpvision.report.maps import photometric_maps, pictures
+from sharpvision.report.output_folder import RESULT, OutputFolder, written_to
+from sharpvision.report.result import as_json, result
+from sharpvision.solvers import Solution
+
+# What the maps hold already, and what can be rendered again from the rest.
+_NOT_PARAMETERS = {"normals", "depth", "predicted", "predicted_physics"}
+
+
+def write(solution: Solution, out: str | Path, overwrite: bool = False) -> Path:
+    """Write the output folder `out` whole or not at all, and return its path.
+
+    Raises `InputError` where `out` exists and `overwrite` is not set, is not an earlier output, or can't be written.
+    """
+    with OutputFolder(out, overwrite) as folder:
+        write_files(solution, folder)
+        return folder.commit()
+
+
+def write_files(solution: Solution, folder: OutputFolder) -> dict[str, Any]:
+    """Write all files into a reserved folder (not yet committed); returns what `result.json` holds."""
+    record = result(solution)
+    maps = photometric_maps(solution)
+    with written_to(folder.out):
+        for name, picture in pictures(maps):
+            (folder.path / name).write_bytes(picture)
+        _write_maps(maps, folder.path / "maps.npz")
+        (folder.path / "parameters.safetensors").write_bytes(_parameters(solution))
+        if importlib.util.find_spec("sharpvision.report.page"):
+            page = importlib.import_module("sharpvision.report.page").build_page(solution, record["figures"])
+            (folder.path / "report.html").write_text(page, encoding="utf-8")
+        (folder.path / RESULT).write_text(as_json(record), encoding="utf-8")
+    return record
+
+
+def _write_maps(maps: dict[str, np.ndarray], file: Path) -> None:
+    np.savez_compressed(file, allow_pickle=False, **maps)
+
+
+def _parameters(solution: Solution) -> bytes:
+    """The fitted global and per-pixel parameters; their names and meaning are those of the solution's values."""
+    tensors = {
+        name: value.detach().cpu().contiguous().clone()
+        for name, value in solution.values.items()
+        if name not in _NOT_PARAMETERS and isinstance(value, torch.Tensor)
+    }
+    frame = "OpenCV camera: x right, y down, z forward"
+    return safetensors.torch.save(tensors, metadata={"method": solution.method, "frame": frame})
