@@ -75,6 +75,22 @@ class Suite(Protocol):
         ...
 
 
+def derived_row(case: Case, metrics: dict[str, float], rows: list[Row]) -> Row:
+    """A row made of others: its seconds are their sum, its memory the largest of them, its ledger and environment the first's."""
+    return {
+        "suite": case.suite,
+        "case": case.case,
+        "method": case.method,
+        "settings": case.settings,
+        "metrics": metrics,
+        "seconds": sum(row["seconds"] for row in rows),
+        "seconds_total": sum(row["seconds_total"] for row in rows),
+        "peak_mib": max(row["peak_mib"] for row in rows),
+        "ledger": rows[0]["ledger"],
+        "environment": rows[0]["environment"],
+    }
+
+
 SUITES: Registry[type[Suite]] = Registry("suite")
 
 
