@@ -1,0 +1,41 @@
+"""What a material is: a BRDF with its parameters; the registry of materials; when a pair of directions counts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from sharpvision.core.registry import Registry
+from sharpvision.core.vectors import dot
+
+
+class Material(nn.Module, ABC):
+    """A BRDF f(n, wi, wo) in 1/sr that carries its 1/pi, with its parameters as unconstrained state.
+
+    Reciprocal, non-negative, and its integral of f (n.wi) over the hemisphere is at most 1 for every state it can have.
+    """
+
+    @abstractmethod
+    def forward(
+        self, n: Float[Tensor, "*#batch 3"], wi: Float[Tensor, "*#batch 3"], wo: Float[Tensor, "*#batch 3"]
+    ) -> Float[Tensor, "*#batch c"]:
+        """BRDF at unit normals `n` for unit directions to the light `wi` and to the viewer `wo`, both away from the surface."""
+
+
+MATERIALS = Registry[type[Material]]("material")
+
+
+def facing_cosines(
+    n: Float[Tensor, "*#batch 3"], wi: Float[Tensor, "*#batch 3"], wo: Float[Tensor, "*#batch 3"]
+) -> tuple[Float[Tensor, "*#batch"], Float[Tensor, "*#batch"], Bool[Tensor, "*#batch"]]:
+    """n.wi, n.wo and where both are positive; elsewhere both cosines are replaced by 1, which no formula divides by in vain.
+
+    A caller evaluates its formula with these cosines and sets the result to zero where the third value is false: values
+    and gradients are then finite at grazing light and at zero normals, where the BRDF and its gradient are defined as zero.
+    """
+    cos_i, cos_o = torch.broadcast_tensors(dot(n, wi), dot(n, wo))
+    facing = (cos_i > 0) & (cos_o > 0)
+    return torch.where(facing, cos_i, 1.0), torch.where(facing, cos_o, 1.0), facing
