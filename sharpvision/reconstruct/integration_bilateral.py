@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
 from sharpvision.core.errors import InputError
@@ -26,7 +28,8 @@ class BilateralDepth:
     depth (perspective). `horizontal` and `vertical` (H, W) in [0, 1]: the weight of the difference to the right (down)
     neighbour against the left (upper) one; 0.5 on a smooth surface, 0 or 1 beside a step, NaN outside.
     `own_normals` (H, W, 3): unit normals of the depth, by the same weighted differences, zero outside.
-    `energies`: one value a step.
+    `energies`: one value a step. `undetermined_share`: share of the pixels in parts that steps cut off from the largest
+    part of their component. `unknown` counts pixels without a normal.
     """
 
     depth: Floats
@@ -36,6 +39,8 @@ class BilateralDepth:
     energies: list[float]
     steps: int
     status: Status
+    undetermined_share: float
+    unknown: int
 
 
 def _side_weights(forward: Floats, backward: Floats, scale: Floats, k: float) -> Floats:
@@ -121,7 +126,7 @@ def bilateral_depth(
     depth = graph.centred(depth)
     return BilateralDepth(
         graph.image(depth), graph.image(sides[0]), graph.image(sides[1]), _own_normals(graph, depth, sides, settings),
-        energies, len(energies), status,
+        energies, len(energies), status, _undetermined(graph, sides), equations.unknown,
     )  # fmt: skip
 
 
@@ -136,6 +141,21 @@ def _settled(energies: list[float], tolerance: float, size: int) -> bool:
     if energies[-1] <= 1e-12 * size:
         return True
     return len(energies) > 1 and abs(energies[-1] - energies[-2]) <= tolerance * energies[-2]
+
+
+def _undetermined(graph: PixelGraph, sides: tuple[Floats, Floats], joined: float = 0.05) -> float:
+    """Share of pixels outside the largest part of their component, once edges that neither end trusts are cut."""
+    trusted = []
+    for axis in (0, 1):
+        a, b = graph.edges[axis]
+        trusted.append(graph.edges[axis][:, np.maximum(sides[axis][a], 1.0 - sides[axis][b]) > joined])
+    a, b = np.concatenate(trusted, axis=1)
+    parts = connected_components(coo_matrix((np.ones(a.size), (a, b)), shape=(graph.size,) * 2), directed=False)[1]
+    first = np.unique(parts, return_index=True)[1]
+    sizes, owner = np.bincount(parts), graph.labels[first]
+    largest = np.zeros(graph.component_count, dtype=np.int64)
+    np.maximum.at(largest, owner, sizes)
+    return 1.0 - float(largest.sum()) / graph.size
 
 
 def _own_normals(

@@ -81,7 +81,10 @@ def pixel_graph(mask: NDArray[np.bool_]) -> PixelGraph:
     """
     rows_used, columns_used = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     tall = rows_used.size == 0 or np.ptp(rows_used) >= np.ptp(columns_used)
-    columns, rows = (i[::-1] for i in np.nonzero(mask)) if tall else np.nonzero(mask.T)
+    if tall:
+        rows, columns = np.nonzero(mask)
+    else:
+        columns, rows = np.nonzero(mask.T)
     number = np.full(mask.shape, -1, dtype=np.int64)
     number[rows, columns] = np.arange(rows.size)
     right = mask[:, :-1] & mask[:, 1:]

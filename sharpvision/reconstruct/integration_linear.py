@@ -23,12 +23,14 @@ class LaplacianSolver:
     """Solves  D^T diag(c) D z = D^T g  on one graph again and again, with other c and g.
 
     The free constant of each component is fixed by holding its first pixel: its diagonal is doubled, which leaves the
-    solution set of this consistent singular system at z[first] = 0. `last_iterations` counts CG iterations (0: direct).
+    solution set of this consistent singular system at z[first] = 0. `last_iterations` counts CG iterations (0: direct),
+    `last_converged` says whether they met the tolerance.
     """
 
     def __init__(self, graph: PixelGraph, direct: bool | None = None) -> None:
         self.graph = graph
         self.last_iterations = 0
+        self.last_converged = True
         self._fresh_iterations = 0
         self._hierarchy: Any = None
         self._pinned = np.unique(graph.labels, return_index=True)[1]
@@ -94,15 +96,17 @@ class LaplacianSolver:
             self._hierarchy = pyamg.smoothed_aggregation_solver(self._matrix.copy(), improve_candidates=None)
             self._fresh_iterations = 0
         preconditioner = self._hierarchy.aspreconditioner()
-        values, self.last_iterations = _conjugate_gradients(self._matrix, right, start, preconditioner, rtol)
+        values, self.last_iterations, self.last_converged = _conjugate_gradients(
+            self._matrix, right, start, preconditioner, rtol
+        )
         self._fresh_iterations = self._fresh_iterations or self.last_iterations
         return values
 
 
 def _conjugate_gradients(
     matrix: csr_matrix, right: Floats, start: Floats, preconditioner: Any, rtol: float, limit: int = 200
-) -> tuple[Floats, int]:
-    """Preconditioned CG (SciPy's, with its iterations counted); the best values so far where the limit is met."""
+) -> tuple[Floats, int, bool]:
+    """Preconditioned CG (SciPy's): values, iterations, and whether the tolerance was met within the limit."""
     from scipy.sparse.linalg import cg
 
     count = 0
@@ -111,5 +115,5 @@ def _conjugate_gradients(
         nonlocal count
         count += 1
 
-    values, _ = cg(matrix, right, x0=start, rtol=rtol, maxiter=limit, M=preconditioner, callback=step)
-    return values, count
+    values, unfinished = cg(matrix, right, x0=start, rtol=rtol, maxiter=limit, M=preconditioner, callback=step)
+    return values, count, unfinished == 0
