@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from rich.console import Console
 
 from sharpvision.bench.ledger import ledger_of
-from sharpvision.bench.photometric_scoring import METHODS, scores, settings_of, timed
+from sharpvision.bench.photometric_scoring import methods_of, scores, settings_of, timed
 from sharpvision.bench.suite import SUITES, Case, Measurement, Options, Row, derived_row
 from sharpvision.core.errors import InputError
 
 LIGHT_COUNTS = (20, 10)
 ABLATION = "residual_ablation"
-WHERE_TO_GET_IT = (
-    "get DiLiGenT from https://sites.google.com/site/photometricstereodata and unpack it to DIR (one folder an object), "
-    "then pass --data DIR, or put it in $SHARPVISION_DATA/diligent"
-)
 
 
-def object_folders(data: Path | None) -> dict[str, Path]:
-    """Folders that hold a `light_directions.txt`, by the object's name, in `data` or else in $SHARPVISION_DATA/diligent.
+def find_objects(data: Path | None) -> dict[str, tuple[Path, int]]:
+    """Objects by name, with their folder and number of photographs: the folders of photographs in `data` (or else in
+    $SHARPVISION_DATA/diligent), or `data` itself where it is one.
 
-    Both layouts: `ball/` and, of the official set, `pmsData/ballPNG/`. Raises `InputError` where there is none.
+    Both layouts: `ball/` and, of the official set, `pmsData/ballPNG/`. Raises `InputError` where there is none, and where a
+    folder of photographs has no lights.
     """
-    if data is None:
-        root = os.environ.get("SHARPVISION_DATA")
-        if root is None:
-            raise InputError("--data", "a folder of objects", "neither it nor $SHARPVISION_DATA", WHERE_TO_GET_IT)
-        data = Path(root) / "diligent"
-    if not data.is_dir():
-        raise InputError(data, "a folder of objects", "a file" if data.exists() else "nothing there", WHERE_TO_GET_IT)
-    if (data / "light_directions.txt").exists():
-        return {data.resolve().name: data}
-    inside = data / "pmsData" if (data / "pmsData").is_dir() else data
-    folders = sorted(path.parent for path in inside.glob("*/light_directions.txt"))
-    if not folders:
-        raise InputError(data, "folders with a light_directions.txt", "none", WHERE_TO_GET_IT)
-    return {folder.name.removesuffix("PNG") or folder.name: folder for folder in folders}
+    from sharpvision.data.datasets import data_folder, source_of
+    from sharpvision.data.layout import find_layout, is_photograph
+
+    folder = data_folder("diligent") if data is None else data
+    if not folder.is_dir():
+        found = "a file" if folder.exists() else "nothing of that name"
+        raise InputError(folder, "a folder that holds a folder for each object", found, source_of(folder) or "check the name")
+
+    def has_photographs(place: Path) -> bool:
+        return place.is_dir() and any(is_photograph(path) for path in place.iterdir())
+
+    below = folder / "pmsData" if (folder / "pmsData").is_dir() else folder
+    places = [folder] if has_photographs(folder) else sorted(filter(has_photographs, below.iterdir()))
+    if not places:
+        raise InputError(folder, "folders of photographs", "none", "name the folder that holds a folder for each object")
+    found: dict[str, tuple[Path, int]] = {}
+    for place in places:
+        layout = find_layout(place)
+        name = place.name if layout.name in found else layout.name
+        found[name] = (place, len(layout.photographs))
+    return found
 
 
 def light_counts(available: int, asked: tuple[int, ...]) -> tuple[list[int], list[int]]:
@@ -57,19 +61,19 @@ class Photometric:
 
     def cases(self, options: Options) -> list[Case]:
         """Raises `InputError` where the data or a named object are not there."""
-        folders = object_folders(options.data)
+        methods, objects = methods_of(options), find_objects(options.data)
         for name in options.objects:
-            if name not in folders:
-                raise InputError(f"object {name!r}", f"one of {', '.join(folders)}", repr(name), "use one of these")
+            if name not in objects:
+                raise InputError(f"object {name!r}", f"one of {', '.join(objects)}", repr(name), "use one of these")
         found = []
-        for name in options.objects or folders:
-            lines = (folders[name] / "light_directions.txt").read_text().splitlines()
-            counts, skipped = light_counts(sum(1 for line in lines if line.strip()), options.light_counts)
+        for name in options.objects or objects:
+            folder, available = objects[name]
+            counts, skipped = light_counts(available, options.light_counts)
             if skipped:
-                Console(stderr=True).print(f"{name}: has fewer than {skipped} lights, left out", markup=False)
-            source = {"folder": str(folders[name].resolve())}
+                Console(stderr=True).print(f"{name}: {available} lights; left out: {skipped}", markup=False)
+            source = {"folder": str(folder.resolve())}
             for count in counts:
-                for method in options.methods or METHODS:
+                for method in methods:
                     found.append(Case("photometric", name, method, settings_of(method, count), source))
                     if method == "physics" and count == max(counts):
                         found.append(Case("photometric", name, method, settings_of(method, count, False), source))

@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sharpvision.bench.rendered import RenderedScene, render
+from sharpvision.bench.suite import Options
+from sharpvision.core.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,6 +18,14 @@ if TYPE_CHECKING:
     from sharpvision.solvers.solution import Solution
 
 METHODS = ("least_squares", "robust", "physics")
+
+
+def methods_of(options: Options, default: tuple[str, ...] = METHODS) -> tuple[str, ...]:
+    """The methods asked for, or the suite's own; raises `InputError` for one that is not there."""
+    for method in options.methods:
+        if method not in METHODS:
+            raise InputError(f"method {method!r}", f"one of {', '.join(METHODS)}", repr(method), "use one of these")
+    return options.methods or default
 
 
 def settings_of(method: str, light_count: int, residual: bool | None = None) -> dict[str, Any]:
