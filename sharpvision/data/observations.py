@@ -114,7 +114,7 @@ class PhotometricObservations:
         """
         if not 3 <= count <= self.light_count:
             raise ValueError(f"light count must be between 3 and {self.light_count}, not {count}")
-        lights = [int(i) for i in np.linspace(0, self.light_count - 1, count).round()]
+        lights = spread_lights(count, self.light_count)
         return replace(
             self,
             source=self.source.select(lights),
@@ -124,16 +124,30 @@ class PhotometricObservations:
         )
 
 
-def from_arrays(images: Tensor, light_directions: Tensor, light_intensities: Tensor | None = None,
-                mask: Tensor | None = None, *, ground_truth: Tensor | None = None, name: str = "arrays") -> PhotometricObservations:  # fmt: skip
+def spread_lights(count: int, total: int) -> list[int]:
+    """`count` of `total` lights, evenly spread over the list, the first and the last among them.
+
+    >>> spread_lights(4, 10)
+    [0, 3, 6, 9]
+    """
+    return [int(i) for i in np.linspace(0, total - 1, count).round()]
+
+
+def from_arrays(
+    images: Tensor, light_directions: Tensor, light_intensities: Tensor | None = None, mask: Tensor | None = None,
+    *, ground_truth: Tensor | None = None, name: str = "arrays",
+) -> PhotometricObservations:  # fmt: skip
     """Observations from tensors: images (N, H, W, 3) linear in [0, 1], lights (N, 3) in the OpenCV camera frame.
 
-    >>> o = from_arrays(torch.full((4, 2, 5, 3), 0.5), torch.tensor([[0., 0, -1], [0.6, 0, -0.8], [0, 0.6, -0.8], [-0.6, 0, -0.8]]))
+    >>> lights = torch.tensor([[0., 0, -1], [0.6, 0, -0.8], [0, 0.6, -0.8], [-0.6, 0, -0.8]])
+    >>> o = from_arrays(torch.full((4, 2, 5, 3), 0.5), lights)
     >>> o.shape, o.light_count
     ((2, 5), 4)
     """
     images = images.to(torch.float32)
     count, height, width, _ = images.shape
+    if light_intensities is None:
+        light_intensities = torch.ones(count, 3)
     validity = torch.where(images.amax(-1) >= 0.98, int(Validity.SATURATED), int(Validity.VALID)).to(torch.uint8)
     return PhotometricObservations(
         name=name,
@@ -141,6 +155,6 @@ def from_arrays(images: Tensor, light_directions: Tensor, light_intensities: Ten
         source=MemorySource(images, validity),
         mask=torch.ones(height, width, dtype=torch.bool) if mask is None else mask.to(torch.bool),
         light_directions=torch.nn.functional.normalize(light_directions.to(torch.float64), dim=-1),
-        light_intensities=torch.ones(count, 3, dtype=torch.float64) if light_intensities is None else light_intensities.to(torch.float64),
+        light_intensities=light_intensities.to(torch.float64),
         ground_truth=ground_truth,
     )

@@ -1,0 +1,105 @@
+"""Finds what a folder of photographs holds: photographs, lights, mask, ground truth."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from sharpvision.core.errors import InputError
+from sharpvision.data.datasets import source_of
+from sharpvision.data.files import list_folder, read_text
+from sharpvision.data.images import FORMATS, SUFFIXES
+from sharpvision.data.lights import DIRECTIONS, INTENSITIES
+
+_LISTING = "filenames.txt"
+_NO_PHOTOGRAPH = {"mask", "masks", "normal", "normals", "gt", "groundtruth", "depth", "albedo"}
+_TRUTH_SUFFIXES = {".mat", ".npz", ".npy", ".png", ".exr"}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Files of one object; `photographs` and rows of the lights' files go together."""
+
+    name: str
+    photographs: tuple[Path, ...]
+    directions: Path
+    intensities: Path | None
+    mask: Path | None
+    truth: Path | None
+    notes: tuple[str, ...]
+
+
+def find_layout(folder: Path, mask: Path | None = None) -> Layout:
+    """Sorts a folder's files: DiLiGenT's official layout, its crops, or any images with `light_directions.txt`.
+
+    Photographs are those that `filenames.txt` lists, or else all images in natural order but for masks, normal maps,
+    depth and albedo (by the words of their names) and `mask`. The lights' files may also lie in the parent folder.
+    Raises `InputError` where there are no photographs or no lights.
+    """
+    if not folder.exists() and (source := source_of(folder)):
+        raise InputError(folder, "a folder of photographs", "nothing of that name", f"{source} and unpack it there")
+    files = list_folder(folder, "a folder of photographs")
+    listing = folder / _LISTING
+    if listing in files:
+        photographs = _listed(listing)
+    else:
+        own = mask.resolve() if mask is not None else None
+        photographs = [p for p in files if is_photograph(p) and p.resolve() != own]
+    if not photographs:
+        raise InputError(folder, f"photographs ({FORMATS})", _what_else(folder, files), "name the folder with them")
+    directions, notes = folder / DIRECTIONS, []
+    if directions not in files:
+        directions = folder.resolve().parent / DIRECTIONS
+        if not directions.is_file():
+            raise InputError(folder / DIRECTIONS, "a light direction x y z for each photograph", "no such file",
+                             "write one row x y z (x right, y up, z to the camera) for each")  # fmt: skip
+        notes.append(f"light directions were read from the parent folder ({directions})")
+    intensities: Path | None = directions.parent / INTENSITIES
+    if intensities is None or not intensities.is_file():
+        intensities = None
+        notes.append(f"no {INTENSITIES}: all lights were taken as equally strong and white")
+    return Layout(
+        name=folder.resolve().name.removesuffix("PNG") or "photographs",
+        photographs=tuple(photographs),
+        directions=directions,
+        intensities=intensities,
+        mask=mask if mask is not None else _first(files, {"mask"}, SUFFIXES),
+        truth=_first(files, {"normal_gt"}, _TRUTH_SUFFIXES),
+        notes=tuple(notes),
+    )
+
+
+def is_photograph(path: Path) -> bool:
+    """Whether the name is that of a photograph, not of a mask or a map.
+
+    >>> [is_photograph(Path(n)) for n in ("001.png", "cat_mask.png", "Normal_gt.png", "notes.txt", "normandy.jpg")]
+    [True, False, False, False, True]
+    """
+    words = set(re.split(r"[^a-z]+", path.stem.lower()))
+    return path.suffix.lower() in SUFFIXES and not words & _NO_PHOTOGRAPH
+
+
+def _listed(listing: Path) -> list[Path]:
+    """The photographs that `filenames.txt` names, each of which must be there."""
+    paths = []
+    for number, line in enumerate(read_text(listing, "names of photographs").splitlines(), 1):
+        if name := line.strip():
+            paths.append(listing.parent / name)
+            if not paths[-1].is_file():
+                raise InputError(f"{listing}, line {number}", "the name of a photograph in this folder",
+                                 f"{name!r}, not there", "add it, or remove the line and its light")  # fmt: skip
+    return paths
+
+
+def _first(files: list[Path], stems: set[str], suffixes: frozenset[str] | set[str]) -> Path | None:
+    """The first file of one of these stems and suffixes, in any case."""
+    return next((p for p in files if p.stem.lower() in stems and p.suffix.lower() in suffixes), None)
+
+
+def _what_else(folder: Path, files: list[Path]) -> str:
+    """What a folder without photographs holds instead."""
+    below = sorted(p.name for p in folder.iterdir() if p.is_dir() and any(map(is_photograph, p.iterdir())))
+    if below:
+        return f"none, but folders with photographs: {', '.join(below[:5])}"
+    return f"none among {len(files)} files" if files else "an empty folder"
