@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
 from sharpvision.core.registry import Registry
 
 
+@runtime_checkable
 class Energy(Protocol):
     """A non-negative, differentiable scalar of the unknowns, zero where the prior is met.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from sharpvision.core.errors import InputError
 from sharpvision.core.registry import Registry
 
 
+@runtime_checkable
 class RobustLoss(Protocol):
     """An even function rho of a residual with rho(0) = 0, non-decreasing in |r|.
 

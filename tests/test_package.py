@@ -1,0 +1,124 @@
+"""The package as a whole: what it exports, what it imports, and the limits of its files and functions."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import sharpvision
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted(path for folder in ("sharpvision", "demos") for path in (ROOT / folder).rglob("*.py"))
+TREES = {path: ast.parse(path.read_text()) for path in SOURCES}
+FUNCTIONS = [
+    (f"{path.relative_to(ROOT)}:{node.name}", node)
+    for path, tree in TREES.items()
+    for node in ast.walk(tree)
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+]
+
+# What users write against; a name that goes away or moves is a breaking change, and is made here on purpose.
+PUBLIC = {
+    "core.errors": ["BackendUnavailable", "InputError", "SharpVisionError", "SolveFailed"],
+    "core.registry": ["Registry"],
+    "data": ["PhotometricObservations", "Validity", "from_arrays", "read_photometric"],
+    "priors": ["PRIORS", "Energy"],
+    "solvers": [
+        "Block", "BlockDescentSettings", "BlockUpdate", "Bounds", "Cauchy", "GemanMcClure", "Huber", "LeastSquares",
+        "Prior", "Problem", "PseudoHuber", "Residual", "Solution", "Status", "Step", "StudentT", "descend",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("module", "name"), [(module, name) for module, names in PUBLIC.items() for name in names])
+def test_public_name_is_there(module: str, name: str) -> None:
+    assert hasattr(importlib.import_module(f"sharpvision.{module}"), name)
+
+
+@pytest.mark.parametrize("folder", [name for name in sharpvision.__all__ if name != "__version__"])
+def test_every_folder_imports_on_first_touch(folder: str) -> None:
+    assert getattr(sharpvision, folder).__doc__
+
+
+def test_unknown_attribute_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'utils'"):
+        _ = sharpvision.utils
+
+
+def test_versions_agree() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    citation = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(), re.M)
+    assert citation
+    assert sharpvision.__version__ == project["version"] == citation[1] == version("sharpvision")
+
+
+def test_import_is_light() -> None:
+    assert _modules_after("import sharpvision") & HEAVY == set()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["photometric", "--help"], ["--version"]])
+def test_help_needs_no_heavy_imports(arguments: list[str]) -> None:
+    loaded = _modules_after(
+        f"import sys; sys.argv = ['sharpvision', *{arguments}]\n"
+        "from sharpvision.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit as exit: assert not exit.code"
+    )
+    assert "typer" in loaded
+    assert loaded & HEAVY == set()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_file_holds_one_idea(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize(("name", "function"), FUNCTIONS, ids=[name for name, _ in FUNCTIONS])
+def test_function_is_of_readable_size(name: str, function: ast.FunctionDef) -> None:
+    a = function.args
+    parameters = len([p for p in a.posonlyargs + a.args + a.kwonlyargs if p.arg not in ("self", "cls")])
+    assert function.end_lineno is not None
+    assert function.end_lineno - function.lineno + 1 <= 100
+    # A command's parameters are its options, one to one.
+    assert parameters <= 8 or name.startswith("sharpvision/cli/")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_names_and_promises(path: Path) -> None:
+    parts = set(path.relative_to(ROOT).with_suffix("").parts)
+    assert not {"utils", "util", "helpers", "helper", "common", "misc"} & parts
+    assert not re.search(r"\b(TODO|FIXME|raise NotImplementedError)\b", path.read_text())
+    assert ast.get_docstring(TREES[path])
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_error_is_swallowed(path: Path) -> None:
+    handlers = [node for node in ast.walk(TREES[path]) if isinstance(node, ast.ExceptHandler)]
+    assert [h.lineno for h in handlers if h.type is None] == []
+    broad = [h for h in handlers if getattr(h.type, "id", "") in ("Exception", "BaseException")]
+    assert [h.lineno for h in broad if all(isinstance(statement, ast.Pass) for statement in h.body)] == []
+
+
+def test_wheel_carries_types_and_scenes() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    assert (ROOT / "sharpvision" / "py.typed").is_file()
+    assert "py.typed" in settings["package-data"]["sharpvision"]
+    assert "scenes*" in settings["packages"]["find"]["include"]
+
+
+HEAVY = {"torch", "numpy", "scipy", "cv2", "warp", "kornia", "matplotlib", "trimesh"}
+
+
+def _modules_after(code: str) -> set[str]:
+    """Names of the top-level modules that a fresh interpreter has loaded after `code`."""
+    program = f"{code}\nimport sys; print('\\nLOADED', *{{name.split('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(done.stdout.splitlines()[-1].split()[1:])
