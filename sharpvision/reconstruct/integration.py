@@ -39,7 +39,7 @@ def integrate_normals(normals: Tensor, mask: Tensor, settings: IntegrationSettin
 
     Orthographic: n_z dz/du + n_x = 0 and n_z dz/dv + n_y = 0, z in pixels. Perspective, with the ray
     r = ((u - c_x) / f, (v - c_y) / f, 1) and L = log depth: f (n.r) dL/du + n_x = 0 and f (n.r) dL/dv + n_y = 0.
-    "least_squares" asks this on both sides of every pixel, "bilateral" lets each choose a side, so depth may have steps.
+    "least_squares" asks this on both sides of every pixel, "bilateral" lets each choose a side: depth may have steps.
 
     normals (H, W, 3) OpenCV camera frame (x right, y down, z forward; n_z < 0 faces the camera), any length; zero or
     not finite where unknown: there the depth is filled in smoothly, and the notes say so. mask (H, W) bool.
