@@ -1,1 +1,19 @@
-"""cameras."""
+"""Cameras: points to pixels and back, and the frames of others (the p of the equation)."""
+
+from sharpvision.cameras.camera import CAMERAS, Camera, Projection, Rays, pixel_centres
+from sharpvision.cameras.orthographic import Orthographic, orthographic_project, orthographic_unproject
+from sharpvision.cameras.pinhole import Pinhole, pinhole_project, pinhole_unproject
+
+__all__ = [
+    "CAMERAS",
+    "Camera",
+    "Orthographic",
+    "Pinhole",
+    "Projection",
+    "Rays",
+    "orthographic_project",
+    "orthographic_unproject",
+    "pinhole_project",
+    "pinhole_unproject",
+    "pixel_centres",
+]

@@ -1,7 +1,7 @@
 """Physical parameters in an unconstrained form, and back: what a factor stores and what it means.
 
-Each pair maps all reals onto the physical set and inverts that map. Values on the boundary of an open set (albedo 0 or 1,
-weight 0) have no finite unconstrained form; the inverses move them inside by at most `MARGIN` of the set's width.
+Each pair maps all reals onto the physical set and inverts that map. Values on the boundary of an open set (albedo 0 or
+1, weight 0) have no finite unconstrained form; the inverses move them inside by at most `MARGIN` of the set's width.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def unpositive(value: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     250.0
     """
     if not bool(((value >= 0) & value.isfinite()).all()):
-        raise ValueError(f"values must be finite and not negative, not {value.min().item():g} to {value.max().item():g}")
+        raise ValueError(f"values must be finite and >= 0, not {value.min().item():g} to {value.max().item():g}")
     value = value.clamp(min=MARGIN)
     return value + torch.log(-torch.expm1(-value))
 
@@ -71,5 +71,6 @@ def unshares(value: Float[Tensor, "*shape k"]) -> Float[Tensor, "*shape k"]:
     """
     total = value.sum(-1, keepdim=True)
     if not bool((value >= 0).all()) or not bool((total <= 1 + MARGIN).all()):
-        raise ValueError(f"shares must not be negative and sum to at most 1, not {value.min().item():g} and {total.max().item():g}")
+        least, most = value.min().item(), total.max().item()
+        raise ValueError(f"shares must be >= 0 and sum to at most 1, not {least:g} and {most:g}")
     return value.clamp(min=MARGIN).log() - (1 - total).clamp(min=MARGIN).log()

@@ -28,7 +28,8 @@ def unit(v: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:
 
 
 def angle(a: Float[Tensor, "*#batch 3"], b: Float[Tensor, "*#batch 3"]) -> Float[Tensor, "*#batch"]:
-    """Angle between vectors of any length, in radians in [0, pi]: atan2(|a x b|, a.b), accurate near 0 and pi, where acos is not.
+    """Angle between vectors of any length, in radians in [0, pi]: atan2(|a x b|, a.b), accurate near 0 and pi, where
+    acos is not.
 
     Zero where a vector is zero. The gradient at parallel vectors, where the angle has a kink, is zero.
 

@@ -17,10 +17,10 @@ class HeightField:
     """A depth for each pixel, growing away from the camera: `depth` (H, W), NaN where unknown; `mask` (H, W).
 
     With `focal_px` the camera is a pinhole: a pixel whose centre is at (u, v) has the point
-    ((u - c_x) / focal_px, (v - c_y) / focal_px, 1) * depth in the unit of the depth, with (c_x, c_y) = `principal_point`,
-    by default the image's centre. Without it the camera is orthographic: (u, v, depth), all in pixels.
-    Pixel centres lie at integer + 0.5. Pixels with a depth that is not finite (for a pinhole: not positive) leave the mask.
-    Raises `ValueError` where shapes differ or the focal length is not positive.
+    ((u - c_x) / focal_px, (v - c_y) / focal_px, 1) * depth in the unit of the depth, with (c_x, c_y) =
+    `principal_point`, by default the image's centre. Without it the camera is orthographic: (u, v, depth), all in
+    pixels. Pixel centres lie at integer + 0.5. Pixels with a depth that is not finite (for a pinhole: not positive)
+    leave the mask. Raises `ValueError` where shapes differ or the focal length is not positive.
 
     >>> plane = HeightField(torch.arange(6.0).reshape(2, 3))
     >>> plane.points()[0, 1].tolist(), plane.mesh().faces.shape[0]
@@ -57,13 +57,14 @@ class HeightField:
             points = torch.stack([u, v, depth], -1)
             return torch.where(self.valid[..., None], points, torch.nan)
         c_x, c_y = self.principal_point or (width / 2, height / 2)
-        return torch.stack([(u - c_x) / self.focal_px, (v - c_y) / self.focal_px, torch.ones_like(depth)], -1) * depth[..., None]
+        slopes = torch.stack([(u - c_x) / self.focal_px, (v - c_y) / self.focal_px, torch.ones_like(depth)], -1)
+        return slopes * depth[..., None]
 
     def normals(self) -> NormalField:
         """Unit normals towards the camera, n ~ dP/dv x dP/du with P(u, v) the point of a pixel.
 
-        Central differences where both neighbours are valid, one-sided where one is; a pixel without a valid neighbour in
-        a row or in a column has no normal (zero, outside the mask). Differentiable in the depth; exact on planes.
+        Central differences where both neighbours are valid, one-sided where one is; a pixel without a valid neighbour
+        in a row or in a column has no normal (zero, outside the mask). Differentiable in the depth; exact on planes.
 
         >>> HeightField(torch.tensor([[0.0, 1.0], [0.0, 1.0]])).normals().normals[0, 0].tolist()
         [0.7071067690849304, 0.0, -0.7071067690849304]
@@ -102,7 +103,7 @@ class HeightField:
 
 
 def _differences(points: Tensor, valid: Tensor, axis: int) -> tuple[Tensor, Tensor]:
-    """Derivative of points (H, W, 3) along an axis from valid neighbours, up to a positive factor, and where there is one."""
+    """Derivative of points along an axis from valid neighbours, up to a positive factor, and where there is one."""
     before, after = torch.zeros_like(points), torch.zeros_like(points)
     has_before, has_after = torch.zeros_like(valid), torch.zeros_like(valid)
     count = valid.shape[axis]
@@ -118,10 +119,9 @@ def _differences(points: Tensor, valid: Tensor, axis: int) -> tuple[Tensor, Tens
 
 def _square_triangles(depth: Tensor, valid: Tensor, index: Tensor) -> Tensor:
     """Faces (F, 3) of all squares of neighbouring pixels a (top left), b (below a), c (right of b), d (right of a)."""
-    corners = [(slice(None, -1), slice(None, -1)), (slice(1, None), slice(None, -1)), (slice(1, None), slice(1, None)), (slice(None, -1), slice(1, None))]
-    a, b, c, d = (index[at] for at in corners)
-    ok_a, ok_b, ok_c, ok_d = (valid[at] for at in corners)
-    z_a, z_b, z_c, z_d = (depth[at] for at in corners)
+    a, b, c, d = _corners(index)
+    ok_a, ok_b, ok_c, ok_d = _corners(valid)
+    z_a, z_b, z_c, z_d = _corners(depth)
     whole = ok_a & ok_b & ok_c & ok_d
     along_ac = (z_a - z_c).abs() <= (z_b - z_d).abs()
     triangles = [
@@ -131,3 +131,8 @@ def _square_triangles(depth: Tensor, valid: Tensor, index: Tensor) -> Tensor:
         (b, c, d, torch.where(whole, ~along_ac, ok_b & ok_c & ok_d)),
     ]
     return torch.cat([torch.stack([i[keep], j[keep], k[keep]], -1) for i, j, k, keep in triangles])
+
+
+def _corners(image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The four pixels of all squares: top left, bottom left, bottom right, top right."""
+    return image[:-1, :-1], image[1:, :-1], image[1:, 1:], image[:-1, 1:]

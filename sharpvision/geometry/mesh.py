@@ -15,9 +15,9 @@ from sharpvision.core.vectors import unit
 class Mesh:
     """Triangles in the OpenCV camera frame, counter-clockwise as seen from outside.
 
-    `vertices` (V, 3) in the unit of the calibration; `faces` (F, 3) indices; `vertex_normals` (V, 3) unit, or zero where
-    a vertex has no face with an area; `vertex_colors` (V, C) linear. Raises `ValueError` where shapes differ or an index
-    is out of range.
+    `vertices` (V, 3) in the unit of the calibration; `faces` (F, 3) indices; `vertex_normals` (V, 3) unit, or zero
+    where a vertex has no face with an area; `vertex_colors` (V, C) linear. Raises `ValueError` where shapes differ or
+    an index is out of range.
 
     >>> triangle = Mesh(torch.tensor([[0.0, 0, 0], [0, 1, 0], [1, 0, 0]]), torch.tensor([[0, 1, 2]]))
     >>> triangle.with_vertex_normals().vertex_normals[0].tolist()
@@ -35,7 +35,8 @@ class Mesh:
             if values is not None and len(values) != len(self.vertices):
                 raise ValueError(f"{name} must have {len(self.vertices)} rows as the vertices, not {len(values)}")
         if self.faces.numel() and not 0 <= int(self.faces.min()) <= int(self.faces.max()) < len(self.vertices):
-            raise ValueError(f"faces must index {len(self.vertices)} vertices, not {int(self.faces.min())} to {int(self.faces.max())}")
+            least, most = int(self.faces.min()), int(self.faces.max())
+            raise ValueError(f"faces must index {len(self.vertices)} vertices, not {least} to {most}")
 
     def face_normals(self) -> Float[Tensor, "f 3"]:
         """Unit normal of each face; zero where its area is zero."""
@@ -63,7 +64,8 @@ def area_vectors(vertices: Float[Tensor, "v 3"], faces: Int[Tensor, "f 3"]) -> F
 def area_weighted_normals(vertices: Float[Tensor, "v 3"], faces: Int[Tensor, "f 3"]) -> Float[Tensor, "v 3"]:
     """Unit normal of each vertex: the sum of its faces' area vectors, made unit; zero where that sum is zero.
 
-    >>> area_weighted_normals(torch.tensor([[0.0, 0, 0], [2, 0, 0], [0, 1, 0], [9, 9, 9]]), torch.tensor([[0, 1, 2]]))[2:].tolist()
+    >>> vertices = torch.tensor([[0.0, 0, 0], [2, 0, 0], [0, 1, 0], [9, 9, 9]])
+    >>> area_weighted_normals(vertices, torch.tensor([[0, 1, 2]]))[2:].tolist()
     [[0.0, 0.0, 1.0], [0.0, 0.0, 0.0]]
     """
     per_face = area_vectors(vertices, faces)

@@ -31,7 +31,8 @@ class NormalField:
         if self.normals.ndim != 3 or self.normals.shape[-1] != 3:
             raise ValueError(f"normals must be (H, W, 3), not {tuple(self.normals.shape)}")
         if self.mask is not None and self.mask.shape != self.normals.shape[:2]:
-            raise ValueError(f"the mask must be {tuple(self.normals.shape[:2])} as the normals, not {tuple(self.mask.shape)}")
+            shape = tuple(self.normals.shape[:2])
+            raise ValueError(f"the mask must be {shape} as the normals, not {tuple(self.mask.shape)}")
         known = (self.normals != 0).any(-1) & ~self.normals.isnan().any(-1)
         mask = known if self.mask is None else self.mask.to(torch.bool) & known
         object.__setattr__(self, "normals", unit(torch.where(mask[..., None], self.normals, 0.0)))

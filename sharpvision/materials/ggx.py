@@ -26,9 +26,9 @@ def ggx_brdf(
 ) -> Float[Tensor, "*#batch c"]:
     """BRDF of mirror facets whose normals follow the GGX distribution, single scattering.
 
-    f = F D G / (4 n.wi n.wo) with h = (wi + wo) / |wi + wo|, F = f0 + (1 - f0) (1 - wo.h)^5 (Schlick 1994), and D, G as in
-    `ggx_facets`. `roughness` is GGX's alpha itself (not its square root as in some renderers), `f0` the reflectance at
-    normal incidence. Unit vectors point away from the surface; 1/sr; zero where n.wi <= 0 or n.wo <= 0.
+    f = F D G / (4 n.wi n.wo) with h = (wi + wo) / |wi + wo|, F = f0 + (1 - f0) (1 - wo.h)^5 (Schlick 1994), and D, G as
+    in `ggx_facets`. `roughness` is GGX's alpha itself (not its square root as in some renderers), `f0` the reflectance
+    at normal incidence. Unit vectors point away from the surface; 1/sr; zero where n.wi <= 0 or n.wo <= 0.
     Gauge: F and the scale of D G can't be told apart where wo.h hardly varies. Walter et al. 2007; Heitz 2014.
 
     >>> up = torch.tensor([0.0, 0.0, -1.0])
@@ -53,7 +53,8 @@ def ggx_facets(
     D = a^2 / (pi (a^2 (n.h)^2 + |n x h|^2)^2), the cross product because 1 - (n.h)^2 loses all digits at small a;
     separable (default): G = G1(n.wi) G1(n.wo), G1(c) = 2 c / (c + r(c)), r(c) = sqrt(a^2 + (1 - a^2) c^2);
     height-correlated: G = 2 n.wi n.wo / (n.wo r(n.wi) + n.wi r(n.wo)).
-    The cosines cancel, so nothing is divided by zero at grazing. Roughness a below 1e-3 counts as 1e-3, without gradient.
+    The cosines cancel, so nothing is divided by zero at grazing. Roughness a below 1e-3 counts as 1e-3, without
+    gradient.
 
     >>> up = torch.tensor([0.0, 0.0, -1.0])
     >>> round(ggx_facets(up, up, up, torch.tensor(0.5)).item() * math.pi, 6)
@@ -79,7 +80,9 @@ def ggx_facets(
 class GGX(Material):
     """Glossy material; `roughness` (*batch) is GGX's alpha in [1e-3, 1], `f0` (*batch, C) in [0, 1]."""
 
-    def __init__(self, roughness: Float[Tensor, "*batch"], f0: Float[Tensor, "*batch c"], *, height_correlated: bool = False) -> None:
+    def __init__(
+        self, roughness: Float[Tensor, "*batch"], f0: Float[Tensor, "*batch c"], *, height_correlated: bool = False
+    ) -> None:
         super().__init__()
         self.roughness_raw = nn.Parameter(unbounded(roughness, LEAST_ROUGHNESS, 1.0))
         self.f0_raw = nn.Parameter(unbounded(f0, 0.0, 1.0))

@@ -13,7 +13,10 @@ from sharpvision.materials.material import MATERIALS, Material, facing_cosines
 
 
 def lambert_brdf(
-    n: Float[Tensor, "*#batch 3"], wi: Float[Tensor, "*#batch 3"], wo: Float[Tensor, "*#batch 3"], albedo: Float[Tensor, "*#batch c"]
+    n: Float[Tensor, "*#batch 3"],
+    wi: Float[Tensor, "*#batch 3"],
+    wo: Float[Tensor, "*#batch 3"],
+    albedo: Float[Tensor, "*#batch c"],
 ) -> Float[Tensor, "*#batch c"]:
     """BRDF of a surface that looks equally bright from everywhere.
 

@@ -33,10 +33,10 @@ def lobe_mixture_brdf(
 ) -> Float[Tensor, "*#batch c"]:
     """BRDF that is linear in non-negative weights.
 
-    f = diffuse / pi + rough_diffuse ON(n, wi, wo) + sum_k lobes_k GGX(n, wi, wo; roughness_k), with `oren_nayar_brdf` of
-    albedo 1 and variance 0.5 and `ggx_facets` with separable shadowing. Unit vectors point away from the surface; 1/sr;
-    zero where n.wi <= 0 or n.wo <= 0. Gauge: neighbouring roughnesses are nearly collinear, so their weights trade against
-    each other, as do diffuse and rough diffuse seen from one view.
+    f = diffuse / pi + rough_diffuse ON(n, wi, wo) + sum_k lobes_k GGX(n, wi, wo; roughness_k), with `oren_nayar_brdf`
+    of albedo 1 and variance 0.5 and `ggx_facets` with separable shadowing. Unit vectors point away from the surface;
+    1/sr; zero where n.wi <= 0 or n.wo <= 0. Gauge: neighbouring roughnesses are nearly collinear, so their weights
+    trade against each other, as do diffuse and rough diffuse seen from one view.
 
     >>> up = torch.tensor([0.0, 0.0, -1.0])
     >>> w = LobeWeights(torch.tensor([0.3]), torch.tensor([0.0]), torch.tensor([[0.1]]), torch.tensor([0.5]))

@@ -22,7 +22,7 @@ class Material(nn.Module, ABC):
     def forward(
         self, n: Float[Tensor, "*#batch 3"], wi: Float[Tensor, "*#batch 3"], wo: Float[Tensor, "*#batch 3"]
     ) -> Float[Tensor, "*#batch c"]:
-        """BRDF at unit normals `n` for unit directions to the light `wi` and to the viewer `wo`, both away from the surface."""
+        """BRDF at unit normals `n` for unit directions from the surface to the light, `wi`, and to the viewer, `wo`."""
 
 
 MATERIALS = Registry[type[Material]]("material")
@@ -31,10 +31,12 @@ MATERIALS = Registry[type[Material]]("material")
 def facing_cosines(
     n: Float[Tensor, "*#batch 3"], wi: Float[Tensor, "*#batch 3"], wo: Float[Tensor, "*#batch 3"]
 ) -> tuple[Float[Tensor, "*#batch"], Float[Tensor, "*#batch"], Bool[Tensor, "*#batch"]]:
-    """n.wi, n.wo and where both are positive; elsewhere both cosines are replaced by 1, which no formula divides by in vain.
+    """n.wi, n.wo and where both are positive; elsewhere both cosines are replaced by 1, which no formula divides by in
+    vain.
 
     A caller evaluates its formula with these cosines and sets the result to zero where the third value is false: values
-    and gradients are then finite at grazing light and at zero normals, where the BRDF and its gradient are defined as zero.
+    and gradients are then finite at grazing light and at zero normals, where the BRDF and its gradient are defined as
+    zero.
     """
     cos_i, cos_o = torch.broadcast_tensors(dot(n, wi), dot(n, wo))
     facing = (cos_i > 0) & (cos_o > 0)

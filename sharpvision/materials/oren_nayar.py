@@ -24,13 +24,14 @@ def oren_nayar_brdf(
 ) -> Float[Tensor, "*#batch c"]:
     """BRDF of a surface of Lambertian V-grooves: the qualitative model of Oren and Nayar.
 
-    f = albedo / pi (A + B max(0, cos(phi_i - phi_o)) sin(a) tan(b)), a = max(theta_i, theta_o), b = min(theta_i, theta_o),
-    A = 1 - 0.5 s / (s + 0.33), B = 0.45 s / (s + 0.09), s = `variance` of the facets' slope angle in radians^2.
-    Computed without angles: cos(phi_i - phi_o) sin(a) tan(b) = (wi.wo - n.wi n.wo) / max(n.wi, n.wo), the larger cosine
-    taken as at least 1e-6 (the model grows without bound where both directions graze together; its integral does not).
-    Unit vectors point away from the surface; 1/sr; zero where n.wi <= 0 or n.wo <= 0.
-    Gauge: none, but A alone can't be told from the albedo. With albedo 1 it reflects up to 1.5 % more than it receives at
-    grazing light (see `oren_nayar_peak`). Oren and Nayar 1994, Generalization of Lambert's reflectance model, SIGGRAPH.
+    f = albedo / pi (A + B max(0, cos(phi_i - phi_o)) sin(a) tan(b)), a = max(theta_i, theta_o), b = min(theta_i,
+    theta_o), A = 1 - 0.5 s / (s + 0.33), B = 0.45 s / (s + 0.09), s = `variance` of the facets' slope angle in
+    radians^2. Computed without angles: cos(phi_i - phi_o) sin(a) tan(b) = (wi.wo - n.wi n.wo) / max(n.wi, n.wo), the
+    larger cosine taken as at least 1e-6 (the model grows without bound where both directions graze together; its
+    integral does not). Unit vectors point away from the surface; 1/sr; zero where n.wi <= 0 or n.wo <= 0.
+    Gauge: none, but A alone can't be told from the albedo. With albedo 1 it reflects up to 1.5 % more than it receives
+    at grazing light (see `oren_nayar_peak`). Oren and Nayar 1994, Generalization of Lambert's reflectance model,
+    SIGGRAPH.
 
     >>> up, l = torch.tensor([0.0, 0.0, -1.0]), torch.tensor([0.6, 0.0, -0.8])
     >>> (oren_nayar_brdf(up, l, up, torch.tensor([0.5]), torch.tensor(0.0)) * math.pi).tolist()
@@ -62,7 +63,8 @@ def _coefficients(variance: Tensor) -> tuple[Tensor, Tensor]:
 
 @MATERIALS.register("oren_nayar")
 class OrenNayar(Material):
-    """Rough diffuse material; `albedo` (*batch, C) in [0, 1], `variance` (*batch) of the slope angle in radians^2, >= 0.
+    """Rough diffuse material; `albedo` (*batch, C) in [0, 1], `variance` (*batch) of the slope angle in radians^2, >=
+    0.
 
     The BRDF's albedo is `albedo / oren_nayar_peak(variance)`, so that no light direction gets back more than it sends.
     """
@@ -74,7 +76,7 @@ class OrenNayar(Material):
 
     @property
     def albedo(self) -> Float[Tensor, "*batch c"]:
-        """Largest reflected over received power of all light directions where it exceeds that of the facets, else the facets' albedo."""
+        """Albedo of the facets, but where that would reflect more than it receives, the largest share reflected."""
         return bounded(self.albedo_raw, 0.0, 1.0)
 
     @property

@@ -1,1 +1,6 @@
-"""sensor."""
+"""Sensor: exposure, saturation, noise and quantisation (the sensor() of the equation)."""
+
+from sharpvision.sensor.noise import SensorSettings, noise_variance, quantise, saturated
+from sharpvision.sensor.sensor import Photograph, Sensor, expose
+
+__all__ = ["Photograph", "Sensor", "SensorSettings", "expose", "noise_variance", "quantise", "saturated"]
