@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sharpvision.cli.exits import ends_well
+from sharpvision.cli.exits import Interruption, ends_well
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -37,7 +37,7 @@ def bench(
     json: Annotated[Path | None, typer.Option(help="File for the rows.")] = None,
 ) -> None:
     """Measure a suite: errors, seconds, memory; one row a case."""
-    from sharpvision.bench import run_suite
+    from sharpvision.bench import Options, run_suite
 
-    options = {"data": data, "objects": names(objects), "methods": names(methods), "light_counts": counts(light_counts)}
-    run_suite(suite, options, json)
+    with Interruption():
+        run_suite(suite, Options(data, names(objects), names(methods), counts(light_counts)), json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,10 +34,10 @@ def photometric(
 ) -> int:
     """Photometric stereo on a path-traced object whose true normals are known."""
 
-    def read() -> PhotometricObservations:
-        from sharpvision.data import read_photometric
+    def read(progress: Callable[[int, int], None]) -> PhotometricObservations:
+        from sharpvision.data import ReadOptions, read_photometric
 
-        return read_photometric(example)
+        return read_photometric(example, ReadOptions(), progress)
 
     with importlib.resources.as_file(importlib.resources.files("scenes") / PHOTOMETRIC_EXAMPLE) as example:
         return solve_and_write(Request(out, overwrite=overwrite, json=json), read)

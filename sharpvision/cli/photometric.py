@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -82,10 +83,10 @@ def photometric(  # noqa: PLR0913  (a command has as many parameters as options)
         light_distance=distance if distance in ("infinite", "fit") else float(distance),
     )  # fmt: skip
 
-    def read() -> PhotometricObservations:
+    def read(progress: Callable[[int, int], None]) -> PhotometricObservations:
         from sharpvision.data import ReadOptions, read_photometric
 
         options = ReadOptions(light_count, mask, response.value if response else None, max_size, focal)
-        return read_photometric(folder, options)
+        return read_photometric(folder, options, progress)
 
     return solve_and_write(request, read)

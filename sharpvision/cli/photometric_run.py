@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sharpvision.data import PhotometricObservations
     from sharpvision.solvers import Solution
 
+    Reader = Callable[[Callable[[int, int], None]], PhotometricObservations]
+
 
 @dataclass(frozen=True)
 class Request:
@@ -32,7 +34,7 @@ class Request:
     json: bool = False
 
 
-def solve_and_write(request: Request, read: Callable[[], PhotometricObservations]) -> int:
+def solve_and_write(request: Request, read: Reader) -> int:
     """Everything between the parsed command and its exit code, which is returned.
 
     OUT is reserved first, so that a refusal comes before the work; a first Ctrl-C ends the solve and its last values
@@ -40,15 +42,17 @@ def solve_and_write(request: Request, read: Callable[[], PhotometricObservations
     """
     with Interruption() as interruption:
         with stdout_for_results():
-            from sharpvision.report import OutputFolder, write_files
+            from sharpvision.report.output_folder import OutputFolder
 
-            with OutputFolder(request.out, request.overwrite) as folder:
-                solution = _solve(request, read())
+            with OutputFolder(request.out, request.overwrite) as folder:  # before torch: a refusal comes at once
+                from sharpvision.report.photometric import write_files
+
+                solution = _solve(request, _read(read))
                 with interruption.deferred():
                     record = write_files(solution, folder)
                     out = folder.commit()
         if request.json:
-            from sharpvision.report import as_json
+            from sharpvision.report.result import as_json
 
             typer.echo(as_json({**record, "out": out}), nl=False)
         else:
@@ -58,6 +62,13 @@ def solve_and_write(request: Request, read: Callable[[], PhotometricObservations
     if solution.status == "interrupted":
         return 130
     return NOT_CONVERGED if request.strict and solution.status != "converged" else 0
+
+
+def _read(read: Reader) -> PhotometricObservations:
+    from sharpvision.report.progress import ProgressBar
+
+    with ProgressBar("photographs", None, Console(stderr=True)) as progress:
+        return read(lambda done, total: progress("reading", done / total))
 
 
 def _solve(request: Request, observations: PhotometricObservations) -> Solution:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sharpvision.core.frames import opengl_from_opencv
 from sharpvision.data import PhotometricObservations, Validity
+from sharpvision.data.meshes import srgb_from_linear
 from sharpvision.report.result import FRAME, angular_error_map, as_json, units
 from sharpvision.solvers import Solution
 
@@ -69,13 +70,12 @@ def pictures(maps: dict[str, Array]) -> Iterator[tuple[str, bytes]]:
 
 
 def srgb8(linear: Array) -> Array:
-    """Linear values, clipped to [0, 1], in 8-bit sRGB (IEC 61966-2-1).
+    """Linear values, clipped to [0, 1], in 8-bit sRGB.
 
     >>> srgb8(np.array([0.0, 0.0031308, 0.5, 2.0])).tolist()
     [0, 10, 188, 255]
     """
-    v = np.clip(np.nan_to_num(linear), 0.0, 1.0)
-    return np.rint(255 * np.where(v <= 0.0031308, 12.92 * v, 1.055 * np.power(v, 1 / 2.4) - 0.055)).astype(np.uint8)
+    return np.rint(255 * srgb_from_linear(np.clip(np.nan_to_num(linear), 0.0, 1.0))).astype(np.uint8)
 
 
 def coloured(values: Array, mask: Array, colours: str, low: float | None = None, high: float | None = None) -> Array:

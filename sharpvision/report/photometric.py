@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,12 @@ import numpy as np
 import safetensors.torch
 import torch
 
+from sharpvision.data.meshes import glb, ply
 from sharpvision.report.maps import photometric_maps, pictures
 from sharpvision.report.output_folder import RESULT, OutputFolder, written_to
+from sharpvision.report.page import build_page
 from sharpvision.report.result import as_json, result
+from sharpvision.report.surface import surface_mesh
 from sharpvision.solvers import Solution
 
 # What the maps hold already, and what can be rendered again from the rest.
@@ -38,9 +40,11 @@ def write_files(solution: Solution, folder: OutputFolder) -> dict[str, Any]:
             (folder.path / name).write_bytes(picture)
         _write_maps(maps, folder.path / "maps.npz")
         (folder.path / "parameters.safetensors").write_bytes(_parameters(solution))
-        if importlib.util.find_spec("sharpvision.report.page"):
-            page = importlib.import_module("sharpvision.report.page").build_page(solution, record["figures"])
-            (folder.path / "report.html").write_text(page, encoding="utf-8")
+        mesh = surface_mesh(solution)
+        if mesh is not None:
+            (folder.path / "mesh.glb").write_bytes(glb(mesh))
+            (folder.path / "mesh.ply").write_bytes(ply(mesh))
+        (folder.path / "report.html").write_text(build_page(solution, record["figures"]), encoding="utf-8")
         (folder.path / RESULT).write_text(as_json(record), encoding="utf-8")
     return record
 

@@ -23,28 +23,30 @@ def estimated_seconds(method: str, pixels: int, images: int) -> float:
     return _SECONDS_FIXED.get(method, 1.0) + _SECONDS_PER_MILLION.get(method, 4.0) * pixels * images / 1e6
 
 
-def remaining_seconds(estimate: float, elapsed: float, done: float) -> float:
+def remaining_seconds(estimate: float | None, elapsed: float, done: float) -> float | None:
     """Time left: the estimate at first, the pace so far in the end, between them their mean weighted by what is done.
+
+    None where there is neither an estimate nor a pace.
 
     >>> remaining_seconds(10.0, 0.0, 0.0), remaining_seconds(10.0, 6.0, 0.5), remaining_seconds(10.0, 9.0, 1.0)
     (10.0, 5.5, 0.0)
     """
     if done <= 0:
-        return max(estimate - elapsed, 0.0)
-    total = (1 - done) * estimate + done * (elapsed / done)
-    return total * (1 - done)
+        return None if estimate is None else max(estimate - elapsed, 0.0)
+    pace = elapsed / done
+    return (pace if estimate is None else (1 - done) * estimate + done * pace) * (1 - done)
 
 
 class _TimeLeft(ProgressColumn):
     """The time left as h:mm:ss."""
 
-    def __init__(self, estimate: float) -> None:
+    def __init__(self, estimate: float | None) -> None:
         super().__init__()
         self.estimate = estimate
 
     def render(self, task: Task) -> Text:
         left = remaining_seconds(self.estimate, task.elapsed or 0.0, task.completed)
-        return Text(f"{timedelta(seconds=round(left))} left", style="progress.remaining")
+        return Text("" if left is None else f"{timedelta(seconds=round(left))} left", style="progress.remaining")
 
 
 class ProgressBar:
@@ -55,7 +57,7 @@ class ProgressBar:
     ...     progress("end", 1.0)
     """
 
-    def __init__(self, title: str, estimate: float, console: Console) -> None:
+    def __init__(self, title: str, estimate: float | None, console: Console) -> None:
         self._title, self._estimate, self._console = title, estimate, console
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
@@ -68,7 +70,7 @@ class ProgressBar:
     def __enter__(self) -> ProgressBar:
         self._start = time.monotonic()
         self._progress.start()
-        if not self._console.is_terminal:
+        if not self._console.is_terminal and self._estimate is not None:
             self._say(f"about {self._estimate:.0f} s")
         return self
 
@@ -81,7 +83,7 @@ class ProgressBar:
         self._progress.update(self._task, completed=done, description=f"{self._title}: {stage}")
         if stage != self._stage and not self._console.is_terminal:
             left = remaining_seconds(self._estimate, time.monotonic() - self._start, done)
-            self._say(f"{stage} ({100 * done:.0f} %, about {left:.0f} s left)")
+            self._say(stage if left is None else f"{stage} ({100 * done:.0f} %, about {left:.0f} s left)")
         self._stage = stage
 
     def _say(self, text: str) -> None:
