@@ -6,6 +6,7 @@ import errno
 import shutil
 import tempfile
 import threading
+import weakref
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -66,6 +67,7 @@ class SpoolStack:
         if shutil.disk_usage(folder).free < self._bytes:
             raise self._full()
         self._file = tempfile.TemporaryFile(buffering=0, dir=folder, prefix="sharpvision-")  # noqa: SIM115
+        weakref.finalize(self, self._file.close)
 
     def write(self, index: int, array: NDArray[Any]) -> None:
         """Stores one array."""

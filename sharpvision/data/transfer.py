@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -84,7 +85,7 @@ class Transfer:
             return (self.white * SATURATION if self.white_declared else np.inf), 0.0
         if self.left_aligned:
             step = 2 ** (16 - self.bits)
-            return SATURATION * 65535.0, 2.0 * step - 1.0
+            return math.ceil(SATURATION * (2**self.bits - 1)) * step, 2 * step - 1
         return SATURATION * (2**self.bits - 1), 1.0
 
     @cached_property
