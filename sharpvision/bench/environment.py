@@ -14,12 +14,11 @@ PACKAGES = ("sharpvision", "torch", "warp-lang", "numpy", "scipy", "opencv-pytho
 
 def commit() -> str:
     """The checkout's commit, with `+dirty` where tracked files differ from it; `unknown` outside a checkout."""
-    root = Path(__file__).resolve().parents[2]
+    git = ["git", "-C", str(Path(__file__).resolve().parents[2])]
     try:
-        head = subprocess.run(["git", "-C", root, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-        changes = subprocess.run(
-            ["git", "-C", root, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=True
-        )
+        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+        status = [*git, "status", "--porcelain", "--untracked-files=no"]
+        changes = subprocess.run(status, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return head.stdout.strip() + ("+dirty" if changes.stdout.strip() else "")

@@ -1,7 +1,9 @@
-"""Writes a folder of large photographs for `photometric-scale`: `python -m sharpvision.bench.large_photographs FOLDER MEGAPIXELS SEED`.
+"""Writes large photographs for `photometric-scale`: `python -m sharpvision.bench.large_photographs FOLDER MEGAPIXELS
+SEED`.
 
-A process of its own, so that making the pictures does not count in the memory or the time of solving them. Lambert with a
-Phong highlight under distant lights, on a relief that fills the picture; attached shadows; 1 % noise; 8 bits, linear.
+A process of its own, so that making the pictures does not count in the memory or the time of solving them. Lambert
+with a Phong highlight under distant lights, on a relief that fills the picture; attached shadows; 1 % noise; 8 bits,
+linear.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sharpvision.bench.rendered import light_directions
+from sharpvision.bench.rendered import VIEW, light_directions
 
 Image = NDArray[np.float32]
 
@@ -34,7 +36,8 @@ def picture_size(megapixels: float) -> tuple[int, int]:
 
 
 def relief_normals(size: tuple[int, int], top: int, bottom: int) -> Image:
-    """True normals (bottom - top, W, 3) of these rows, OpenCV frame: waves (cycles across and down a picture, slope)."""
+    """True normals (bottom - top, W, 3) of these rows, OpenCV frame: waves (cycles across and down a picture,
+    slope)."""
     height, width = size
     y, x = np.meshgrid((np.arange(top, bottom) + 0.5) / height, (np.arange(width) + 0.5) / width, indexing="ij")
     slope_x, slope_y = np.zeros_like(x), np.zeros_like(x)
@@ -56,7 +59,7 @@ def write_photographs(folder: Path, megapixels: float, seed: int) -> None:
     colour = np.array([0.75, 0.6, 0.5], np.float32)
     grain = (2.55 * rng.standard_normal((STRIP, width, 3))).astype(np.float32)
     for number, direction in enumerate(directions):
-        half = direction + [0.0, 0.0, -1.0]
+        half = direction + VIEW
         half = (half / np.linalg.norm(half)).astype(np.float32)
         picture = np.empty((height, width, 3), np.uint8)
         for top in range(0, height, STRIP):

@@ -15,8 +15,8 @@ DERIVED = ("depth", "predicted", "predicted_lights", "predicted_physics")
 
 
 def ledger_of(solution: Solution, mask: Tensor) -> Ledger:
-    """What the method learned and what it has to keep: maps count inside the mask only, and what follows from other values
-    (`DERIVED`) does not count. No method here is trained on images of other objects.
+    """What the method learned and what it has to keep: maps count inside the mask only, and what follows from other
+    values (`DERIVED`) does not count. No method here is trained on images of other objects.
 
     >>> import torch
     >>> from sharpvision.solvers.solution import Solution, Status

@@ -19,16 +19,17 @@ def find_objects(data: Path | None) -> dict[str, tuple[Path, int]]:
     """Objects by name, with their folder and number of photographs: the folders of photographs in `data` (or else in
     $SHARPVISION_DATA/diligent), or `data` itself where it is one.
 
-    Both layouts: `ball/` and, of the official set, `pmsData/ballPNG/`. Raises `InputError` where there is none, and where a
-    folder of photographs has no lights.
+    Both layouts: `ball/` and, of the official set, `pmsData/ballPNG/`. Raises `InputError` where there is none, and
+    where a folder of photographs has no lights.
     """
     from sharpvision.data.datasets import data_folder, source_of
     from sharpvision.data.layout import find_layout, is_photograph
 
     folder = data_folder("diligent") if data is None else data
     if not folder.is_dir():
-        found = "a file" if folder.exists() else "nothing of that name"
-        raise InputError(folder, "a folder that holds a folder for each object", found, source_of(folder) or "check the name")
+        instead = "a file" if folder.exists() else "nothing of that name"
+        fix = source_of(folder) or "check the name"
+        raise InputError(folder, "a folder that holds a folder for each object", instead, fix)
 
     def has_photographs(place: Path) -> bool:
         return place.is_dir() and any(is_photograph(path) for path in place.iterdir())
@@ -36,7 +37,7 @@ def find_objects(data: Path | None) -> dict[str, tuple[Path, int]]:
     below = folder / "pmsData" if (folder / "pmsData").is_dir() else folder
     places = [folder] if has_photographs(folder) else sorted(filter(has_photographs, below.iterdir()))
     if not places:
-        raise InputError(folder, "folders of photographs", "none", "name the folder that holds a folder for each object")
+        raise InputError(folder, "folders of photographs", "none", "name the folder that holds the objects' folders")
     found: dict[str, tuple[Path, int]] = {}
     for place in places:
         layout = find_layout(place)
@@ -88,7 +89,8 @@ class Photometric:
         return Measurement(scores(solution, observations), seconds, ledger_of(solution, observations.mask))
 
     def derive(self, rows: list[Row]) -> list[Row]:
-        """Row `residual_ablation`: what the learned residual gains, error without it minus error with it, mean over objects."""
+        """Row `residual_ablation`: what the learned residual gains, error without it minus error with it, mean over
+        objects."""
         error = "mean_angular_error_deg"
         pairs = [
             (full, bare)
@@ -105,4 +107,5 @@ class Photometric:
         counts = {full["settings"]["light_count"] for full, _ in pairs}
         settings = {"light_count": counts.pop() if len(counts) == 1 else None, "residual": "with against without"}
         metrics = {"mean_gain_deg": sum(gains) / len(gains), "lowest_gain_deg": min(gains), "object_count": len(gains)}
-        return [derived_row(Case("photometric", ABLATION, "physics", settings), metrics, [r for pair in pairs for r in pair])]
+        sources = [row for pair in pairs for row in pair]
+        return [derived_row(Case("photometric", ABLATION, "physics", settings), metrics, sources)]

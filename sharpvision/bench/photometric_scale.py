@@ -22,7 +22,8 @@ SMALL, LARGE = 1, 24
 
 
 def mean_error_deg(normals: Tensor) -> float:
-    """Mean angular error against the relief's true normals, a strip at a time: the score must not cost what is measured."""
+    """Mean angular error against the relief's true normals, a strip at a time: the score must not cost what is
+    measured."""
     import torch
 
     size = int(normals.shape[0]), int(normals.shape[1])

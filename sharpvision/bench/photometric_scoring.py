@@ -51,7 +51,9 @@ def warm_up(method: str, residual: bool | None) -> None:
     solve(render(RenderedScene("glossy", side=32, light_count=12)), method, 0, residual)
 
 
-def timed(observations: PhotometricObservations, method: str, seed: int, residual: bool | None) -> tuple[Solution, float]:
+def timed(
+    observations: PhotometricObservations, method: str, seed: int, residual: bool | None
+) -> tuple[Solution, float]:
     """The solution and the seconds from loaded observations to values in memory, kernels compiled.
 
     Raises `SolveFailed` where the solve diverged or was ill-posed: its numbers would say nothing.
@@ -90,8 +92,8 @@ def angular_errors_deg(normals: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
 
 
 def scores(solution: Solution, observations: PhotometricObservations) -> dict[str, float]:
-    """Metrics of one solution: errors where the truth is known, the share of the signal that nothing explains, and the fitted
-    light distance, where the method has them."""
+    """Metrics of one solution: errors where the truth is known, the share of the signal that nothing explains, and
+    the fitted light distance, where the method has them."""
     import torch
 
     found: dict[str, float] = {}

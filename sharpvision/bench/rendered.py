@@ -1,11 +1,12 @@
 """Photographs of known shapes and materials, rendered in NumPy and float64, for suites whose truth must be exact.
 
-The renderer shares no code with the solvers. It has full physical BRDFs, point lights (inverse square, a direction for every
-point), attached and cast shadows, pixels averaged at the rim, and a sensor. It has no interreflection: `scenes/` holds a
-path-traced example for that.
+The renderer shares no code with the solvers. It has full physical BRDFs, point lights (inverse square, a direction
+for every point), attached and cast shadows, pixels averaged at the rim, and a sensor. It has no interreflection:
+`scenes/` holds a path-traced example for that.
 
-The sensor: one exposure for all images, the 99.9th percentile of the signal at 0.9 of the range; additive Gaussian noise with a
-deviation of `noise` (1 %) of the 99th percentile of the signal, the same at every pixel; clipped to [0, 1]; 16 bits.
+The sensor: one exposure for all images, the 99.9th percentile of the signal at 0.9 of the range; additive Gaussian
+noise with a deviation of `noise` (1 %) of the 99th percentile of the signal, the same at every pixel; clipped to [0,
+1]; 16 bits.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ RIM_SAMPLES = 4
 
 @dataclass(frozen=True)
 class RenderedScene:
-    """What is rendered. `side` is the mask's side in pixels; `inverse_distance` is mask side over light distance (0: lights at
-    infinity), the distance measured from the centre of the mask's bounding box at the mean depth of the visible surface."""
+    """What is rendered. `side` is the mask's side in pixels; `inverse_distance` is mask side over light distance (0:
+    lights at infinity), the distance measured from the centre of the mask's bounding box at the mean depth of the
+    visible surface."""
 
     material: Material
     shape: Literal["sphere", "bumpy"] = "sphere"
@@ -47,7 +49,7 @@ def light_directions(count: int, widest_deg: float = 58.0) -> Array:
     """Directions (N, 3) in the OpenCV frame, spread evenly over a cap around the view by a golden-angle spiral.
 
     >>> light_directions(5)[0].round(3).tolist(), float(np.linalg.norm(light_directions(5), axis=1).min().round(6))
-    ([0.304, 0.0, -0.953], 1.0)
+    ([0.303, 0.0, -0.953], 1.0)
     """
     k = np.arange(count)
     z = 1.0 - (1.0 - np.cos(np.radians(widest_deg))) * (k + 0.5) / count
@@ -65,11 +67,12 @@ def paint(x: Array, y: Array, seed: int) -> Array:
 
 
 def reflectance(material: Material, position: Array, normal: Array, light: Array, seed: int) -> Array:
-    """BRDF (..., 3) of a material at image positions (..., 2) in disc radii; alphas and variances are those of the suite.
+    """BRDF (..., 3) of a material at image positions (..., 2) in disc radii; alphas and variances are those of the
+    suite.
 
-    glossy: Lambert and a dielectric GGX lobe (alpha 0.18, F0 0.04); rough: full Oren-Nayar (sigma^2 0.2) and the same lobe at a
-    quarter of its strength; metal: a coloured conductor (GGX alpha 0.28) over a Lambert part of 5 %; mixed: from glossy through
-    rough to metal (at most 40 %) along the surface; matte: Lambert.
+    glossy: Lambert and a dielectric GGX lobe (alpha 0.18, F0 0.04); rough: full Oren-Nayar (sigma^2 0.2) and the same
+    lobe at a quarter of its strength; metal: a coloured conductor (GGX alpha 0.28) over a Lambert part of 5 %; mixed:
+    from glossy through rough to metal (at most 40 %) along the surface; matte: Lambert.
     """
     albedo = paint(position[..., 0], position[..., 1], seed)
     lobe = ggx(normal, light, VIEW, 0.18, np.full(3, 0.04)) if material in ("glossy", "rough", "mixed") else np.zeros(3)
@@ -91,8 +94,8 @@ def reflectance(material: Material, position: Array, normal: Array, light: Array
 
 @dataclass(frozen=True)
 class Samples:
-    """Points at which radiance is taken: `pixel` (P,) index into the mask's pixels, `weight` (P,) their share of that pixel,
-    `position` (P, 3) in disc radii (x, y, height), `normal` (P, 3)."""
+    """Points at which radiance is taken: `pixel` (P,) index into the mask's pixels, `weight` (P,) their share of that
+    pixel, `position` (P, 3) in disc radii (x, y, height), `normal` (P, 3)."""
 
     pixel: NDArray[np.intp]
     weight: Array
@@ -101,10 +104,11 @@ class Samples:
 
 
 def sample_pixels(shape: Shape, side: int) -> tuple[NDArray[np.bool_], Array, Samples]:
-    """Mask (H, W), true normals (M, 3) of its pixels, and the samples: one at the centre inside, RIM_SAMPLES^2 near the rim.
+    """Mask (H, W), true normals (M, 3) of its pixels, and the samples: one at the centre inside, RIM_SAMPLES^2 near
+    the rim.
 
-    A pixel belongs to the mask where its centre does; what lies beside the object is black. The true normal of a pixel is the
-    unit mean over its samples on the object.
+    A pixel belongs to the mask where its centre does; what lies beside the object is black. The true normal of a
+    pixel is the unit mean over its samples on the object.
     """
     radius, margin = 0.5 * side, 3
     count = side + 2 * margin
@@ -139,8 +143,8 @@ def sample_pixels(shape: Shape, side: int) -> tuple[NDArray[np.bool_], Array, Sa
 def radiance(scene: RenderedScene, shadows: Shadows, samples: Samples, direction: Array) -> Array:
     """Radiance (P, 3) of the samples under one light that has unit irradiance at the object's centre.
 
-    L = f(l, v) max(n.l, 0) V (d / |x_l - x|)^2, l from the point to the light at d times `direction` from the centre; light at
-    infinity has the same l everywhere and no fall-off.
+    L = f(l, v) max(n.l, 0) V (d / |x_l - x|)^2, l from the point to the light at d times `direction` from the centre;
+    light at infinity has the same l everywhere and no fall-off.
     """
     toward, gain = np.broadcast_to(direction, samples.normal.shape), np.ones(len(samples.normal))
     if scene.inverse_distance > 0:
@@ -182,7 +186,8 @@ def render(scene: RenderedScene, name: str = "rendered") -> PhotometricObservati
     intensities = np.random.default_rng([scene.seed, 3]).uniform(0.8, 1.2, (scene.light_count, 3))
     signal = np.zeros((scene.light_count, len(normals), 3))
     for image, direction, intensity in zip(signal, directions, intensities, strict=True):
-        np.add.at(image, samples.pixel, samples.weight[:, None] * radiance(scene, shadows, samples, direction) * intensity)
+        outgoing = radiance(scene, shadows, samples, direction) * intensity
+        np.add.at(image, samples.pixel, samples.weight[:, None] * outgoing)
     images = np.zeros((scene.light_count, *mask.shape, 3), np.float32)
     images[:, mask] = expose(signal, scene.noise, scene.seed)
     truth = np.zeros((*mask.shape, 3), np.float32)

@@ -1,4 +1,5 @@
-"""BRDFs of the rendered suites, in NumPy and float64, written from the papers and sharing no code with `materials/` or `kernels/`.
+"""BRDFs of the rendered suites, in NumPy and float64, written from the papers and sharing no code with `materials/`
+or `kernels/`.
 
 All take cosines or unit vectors that broadcast, and return f(wi, wo) with its 1/pi, without the cosine of the light.
 """
@@ -19,9 +20,9 @@ def dot(a: Array, b: Array) -> Array:
 def ggx(normal: Array, light: Array, view: Array, alpha: float, f0: Array) -> Array:
     """Microfacet reflection: D (GGX) G (Smith, height-correlated) F (Schlick) / (4 n.l n.v), one value a channel.
 
-    D = a^2 / (pi ((n.h)^2 (a^2 - 1) + 1)^2); G / (4 n.l n.v) = 0.5 / (n.v sqrt(a^2 + (1 - a^2) (n.l)^2) + n.l sqrt(..n.v..)).
-    `normal`, `light`, `view` (..., 3) unit; `f0` (..., 3) reflectance at normal incidence. Zero where n.l or n.v <= 0.
-    Walter et al. 2007; Heitz 2014 (equation 99); Schlick 1994.
+    D = a^2 / (pi ((n.h)^2 (a^2 - 1) + 1)^2); G / (4 n.l n.v) = 0.5 / (n.v sqrt(a^2 + (1 - a^2) (n.l)^2) + n.l
+    sqrt(..n.v..)). `normal`, `light`, `view` (..., 3) unit; `f0` (..., 3) reflectance at normal incidence. Zero where
+    n.l or n.v <= 0. Walter et al. 2007; Heitz 2014 (equation 99); Schlick 1994.
 
     >>> up = np.array([0.0, 0.0, 1.0])
     >>> float(ggx(up, up, up, 0.5, np.full(3, 0.04))[0].round(6)) == round(0.04 / (np.pi * 0.25) / 4, 6)
@@ -45,7 +46,8 @@ def lambert(albedo: Array) -> Array:
 
 
 def oren_nayar(normal: Array, light: Array, view: Array, albedo: Array, variance: float) -> Array:
-    """Rough diffuse reflection, the full model with its interreflection term (Oren and Nayar 1994, equations 30 and 31).
+    """Rough diffuse reflection, the full model with its interreflection term (Oren and Nayar 1994, equations 30 and
+    31).
 
     `variance` is sigma^2 of the facets' slope angle in radians^2, `albedo` (..., 3). With variance 0 it is Lambert.
 

@@ -1,4 +1,5 @@
-"""Height fields with known normals for the rendered suites: a sphere, and smooth shapes with bumps that shade each other."""
+"""Height fields with known normals for the rendered suites: a sphere, and smooth shapes with bumps that shade each
+other."""
 
 from __future__ import annotations
 
@@ -35,9 +36,11 @@ class Shape:
         return self.flatness * s * self._bumps(x, y)[0]
 
     def normal(self, x: Array, y: Array) -> Array:
-        """Unit normals (..., 3) in the OpenCV frame (n_z <= 0), exact and finite at the rim, where they lie in the image plane.
+        """Unit normals (..., 3) in the OpenCV frame (n_z <= 0), exact and finite at the rim, where they lie in the
+        image plane.
 
-        With depth -h, n is along s (dh/dx, dh/dy, 1) mirrored: (c (x g - s^2 g_x), c (y g - s^2 g_y), -s), c the flatness.
+        With depth -h, n is along s (dh/dx, dh/dy, 1) mirrored: (c (x g - s^2 g_x), c (y g - s^2 g_y), -s), c the
+        flatness.
 
         >>> sphere().normal(np.array([0.6]), np.array([0.0])).round(3).tolist()
         [[0.6, 0.0, -0.8]]
@@ -77,10 +80,11 @@ LEAP = 6  # pixels that a ray may skip where nothing within them reaches up to i
 
 
 class Shadows:
-    """Answers whether the way from a point of a shape to its light is free, by a march over a table of the height field.
+    """Answers whether the way from a point of a shape to its light is free, by a march over a table of the height
+    field.
 
-    `radius` is the disc's in pixels. The table is four times finer than the pixels and interpolated bilinearly (which lies
-    below the surface at the rim, so never shades by mistake there).
+    `radius` is the disc's in pixels. The table is four times finer than the pixels and interpolated bilinearly (which
+    lies below the surface at the rim, so never shades by mistake there).
     """
 
     def __init__(self, shape: Shape, radius: float) -> None:
@@ -94,8 +98,9 @@ class Shadows:
             self.top = float(self.table.max())
 
     def free(self, points: Array, to_light: Array) -> NDArray[np.bool_]:
-        """True (P,) where nothing is in the way; `points` (P, 3) in disc radii (x, y, height), `to_light` (P, 3) unit, z towards
-        the viewer. Steps of one pixel along the ray; a ray is free once outside the disc or above the highest point."""
+        """True (P,) where nothing is in the way; `points` (P, 3) in disc radii (x, y, height), `to_light` (P, 3)
+        unit, z towards the viewer. Steps of one pixel along the ray; a ray is free once outside the disc or above the
+        highest point."""
         free = np.ones(len(points), bool)
         if self.table is None:
             return free

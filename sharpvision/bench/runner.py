@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sharpvision.bench.environment import environment
 from sharpvision.bench.suite import Case, Options, Row, suite_named
@@ -51,18 +51,21 @@ def describe(case: Case) -> str:
 def run_suite(name: str, options: Options | None = None, json_path: Path | None = None) -> list[Row]:
     """Run a suite and return its rows; with `json_path` the file holds all finished rows after every case.
 
-    A failing case does not stop the others. Raises `InputError` where data are absent or options ask for what there is not,
-    `BenchFailed` after the last case where any failed. On Ctrl-C the rows so far stand in the file and the interrupt goes on.
+    A failing case does not stop the others. Raises `InputError` where data are absent or options ask for what there
+    is not, `BenchFailed` after the last case where any failed. On Ctrl-C the rows so far stand in the file and the
+    interrupt goes on.
     """
     options, console = options or Options(), Console(stderr=True)
     suite = suite_named(name)
     cases = suite.cases(options)
     if not cases:
-        raise InputError(f"suite {name}", "at least one case", "none for these options", "ask for other objects, methods or sizes")
+        raise InputError(f"suite {name}", "at least one case", "none", "ask for other objects or sizes")
     check_unique(cases)
-    shared, rows, failures = environment(), [], []
+    shared = environment()
+    rows: list[Row] = []
+    failures: list[CaseFailed] = []
     store(rows, json_path)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(name, total=len(cases))
         for case in cases:
@@ -88,7 +91,7 @@ def check_unique(cases: list[Case]) -> None:
     for case in cases:
         key = json.dumps([case.suite, case.case, case.method, case.settings], sort_keys=True)
         if key in seen:
-            raise InputError(describe(case), "one case of this name", "two", "rename one of the objects or ask for it once")
+            raise InputError(describe(case), "one case of this name", "two", "rename an object or ask for it once")
         seen.add(key)
 
 
@@ -125,7 +128,7 @@ def run_process(case: Case, seed: int) -> dict[str, Any]:
         start = time.perf_counter()
         with log.open("wb") as output:
             command = [sys.executable, "-m", "sharpvision.bench.worker", str(request), str(result)]
-            code = subprocess.run(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, check=False).returncode
+            code = subprocess.run(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL).returncode
         seconds = time.perf_counter() - start
         if code != 0 or not result.exists():
             words = log.read_text(errors="replace").strip().splitlines()
@@ -143,4 +146,5 @@ def store(rows: list[Row], path: Path | None) -> None:
         sibling.replace(path)
     except OSError as error:
         sibling.unlink(missing_ok=True)
-        raise InputError(path, "a file that can be written", error.strerror or str(error), "choose another place") from error
+        found = error.strerror or str(error)
+        raise InputError(path, "a file that can be written", found, "choose another place") from error

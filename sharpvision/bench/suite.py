@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from sharpvision.core.errors import InputError
 from sharpvision.core.registry import Registry
 
 Row = dict[str, Any]
 
+# A suite bears its module's name, with - for _.
 MODULES = ("photometric", "photometric_rendered", "photometric_uncertainty", "photometric_scale", "integration")
 
 
@@ -31,7 +33,8 @@ class Options:
 
 @dataclass(frozen=True)
 class Case:
-    """One row to be: (suite, case, method, settings) names it, `source` says where its data are (not part of the row)."""
+    """One row to be: (suite, case, method, settings) names it, `source` says where its data are (not part of the
+    row)."""
 
     suite: str
     case: str
@@ -51,8 +54,8 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Result of one case: `metrics` by name (the unit is part of the name), `seconds` from loaded observations to values in
-    memory with kernels compiled, and what the method cost."""
+    """Result of one case: `metrics` by name (the unit is part of the name), `seconds` from loaded observations to
+    values in memory with kernels compiled, and what the method cost."""
 
     metrics: dict[str, float]
     seconds: float
@@ -76,7 +79,8 @@ class Suite(Protocol):
 
 
 def derived_row(case: Case, metrics: dict[str, float], rows: list[Row]) -> Row:
-    """A row made of others: its seconds are their sum, its memory the largest of them, its ledger and environment the first's."""
+    """A row made of others: its seconds are their sum, its memory the largest of them, its ledger and environment the
+    first's."""
     return {
         "suite": case.suite,
         "case": case.case,
@@ -97,11 +101,13 @@ SUITES: Registry[type[Suite]] = Registry("suite")
 def suite_named(name: str) -> Suite:
     """The suite of this name; raises `InputError` that lists the names there are.
 
-    >>> from sharpvision.core.errors import InputError
     >>> try: suite_named("nothing")
     ... except InputError as error: print(error.found)
     'nothing'
     """
-    for module in MODULES:
-        importlib.import_module(f"sharpvision.bench.{module}")
+    module = name.replace("-", "_")
+    if module not in MODULES:
+        known = ", ".join(entry.replace("_", "-") for entry in MODULES)
+        raise InputError(f"suite {name!r}", f"one of {known}", repr(name), "use one of these")
+    importlib.import_module(f"sharpvision.bench.{module}")
     return SUITES[name]()

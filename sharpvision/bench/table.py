@@ -10,7 +10,7 @@ from sharpvision.bench.suite import Row
 def table(rows: list[Row]) -> Table:
     """One line a row: its name, its settings, every metric of the suite, seconds and memory.
 
-    >>> t = table([{"suite": "s", "case": "cat", "method": "m", "settings": {}, "metrics": {"error_deg": 1.0}, "seconds": 2.0}])
+    >>> t = table([{"suite": "s", "case": "cat", "method": "m", "settings": {}, "metrics": {"error_deg": 1.0}}])
     >>> [column.header for column in t.columns]
     ['case', 'method', 'error deg', 'seconds', 'peak MiB']
     """
