@@ -1,0 +1,115 @@
+"""The surface as a small triangle mesh for the page: sampled from the depth map, quantised, in base64."""
+
+from __future__ import annotations
+
+import base64
+import math
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sharpvision.report.page_pictures import srgb
+from sharpvision.report.page_relight import Packed
+from sharpvision.report.page_subject import Subject
+
+MAX_TRIANGLES = 60_000
+CUT_SLOPE = 8.0  # an edge steeper than this (83 degrees) joins two surfaces, and is left open
+
+
+@dataclass(frozen=True)
+class Camera:
+    """How depth becomes points: orthographic where `focal_px` is None; `principal_point` in pixels of the crop."""
+
+    focal_px: float | None = None
+    principal_point: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class PageMesh:
+    """Vertices (V, 3) x right, y up, z to the viewer; unit normals (V, 3); sRGB colours (V, 3); triangles (F, 3)."""
+
+    vertices: np.ndarray
+    normals: np.ndarray
+    colours: np.ndarray
+    faces: np.ndarray
+
+
+def surface_mesh(subject: Subject, camera: Camera, max_triangles: int = MAX_TRIANGLES) -> PageMesh | None:
+    """The depth map as a mesh of at most `max_triangles`, cut where it jumps; None without depth or any triangle.
+
+    Vertices are measured pixels, not averages, so that a jump in depth stays sharp.
+    """
+    if subject.depth is None:
+        return None
+    known = subject.mask & np.isfinite(subject.depth)
+    keep = min(1.0, math.sqrt(max_triangles / max(1, 2 * int(known.sum()))))
+    rows, columns = (_spread(size, keep) for size in known.shape)
+    inside, depth = known[np.ix_(rows, columns)], subject.depth[np.ix_(rows, columns)].astype(np.float64)
+    points = _points(depth, rows, columns, camera)
+    index = np.full(inside.shape, -1, dtype=np.int64)
+    index[inside] = np.arange(int(inside.sum()))
+    corners = np.stack([index[:-1, :-1], index[1:, :-1], index[:-1, 1:], index[1:, 1:]], -1)
+    faces = np.concatenate([corners[..., [0, 1, 2]].reshape(-1, 3), corners[..., [2, 1, 3]].reshape(-1, 3)])
+    faces = faces[(faces >= 0).all(1)]
+    vertices = points[inside]
+    faces = faces[_smooth(vertices, faces)][:max_triangles]
+    if faces.size == 0:
+        return None
+    used = np.unique(faces)
+    renumber = np.full(len(vertices), -1, dtype=np.int64)
+    renumber[used] = np.arange(used.size)
+    albedo = np.full((*inside.shape, 3), 0.6) if subject.albedo is None else subject.albedo[np.ix_(rows, columns)]
+    return PageMesh(
+        vertices=vertices[used],
+        normals=subject.normals[np.ix_(rows, columns)][inside][used],
+        colours=srgb(albedo[inside][used]),
+        faces=renumber[faces],
+    )
+
+
+def pack_mesh(mesh: PageMesh) -> Packed:
+    """16-bit positions in the bounding box, 8-bit normals and colours, triangle corners as differences; deflated."""
+    low, high = mesh.vertices.min(0), mesh.vertices.max(0)
+    extent = float(max((high - low).max(), 1e-12))
+    positions = np.round((mesh.vertices - low) / extent * 65535).astype(np.uint16)
+    normals = np.round(np.clip(mesh.normals, -1, 1) * 127).astype(np.int8)
+    colours = np.round(mesh.colours * 255).astype(np.uint8)
+    # Corners of neighbouring triangles have neighbouring numbers: column by column, differences are small.
+    corners = np.diff(mesh.faces.T.astype(np.int64), axis=1, prepend=0).astype("<i4")
+    raw = b"".join(
+        [
+            np.ascontiguousarray(positions.T.astype("<u2")).tobytes(),
+            np.ascontiguousarray(normals.T).tobytes(),
+            np.ascontiguousarray(colours.T).tobytes(),
+            np.ascontiguousarray(corners).tobytes(),
+        ]
+    )
+    description: dict[str, Any] = {
+        "vertices": len(mesh.vertices),
+        "triangles": len(mesh.faces),
+        "size": [float(s) for s in (high - low) / extent],
+    }
+    return Packed(base64.b64encode(zlib.compress(raw, 9)).decode("ascii"), description)
+
+
+def _spread(size: int, keep: float) -> np.ndarray:
+    return np.unique(np.round(np.linspace(0, size - 1, max(2, math.floor(size * keep)))).astype(np.int64))
+
+
+def _points(depth: np.ndarray, rows: np.ndarray, columns: np.ndarray, camera: Camera) -> np.ndarray:
+    """Vertices in the frame of files; perspective depth scales with its own unit, as x = (u - c) z / f does."""
+    x, y = np.meshgrid(columns + 0.5, rows + 0.5)
+    if camera.focal_px is not None:
+        x = (x - camera.principal_point[0]) * depth / camera.focal_px
+        y = (y - camera.principal_point[1]) * depth / camera.focal_px
+    return np.stack([x, -y, -depth], -1)
+
+
+def _smooth(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Triangles without an edge that is much longer along the view than across it."""
+    corners = vertices[faces]
+    edges = corners - np.roll(corners, 1, axis=1)
+    across, along = np.linalg.norm(edges[..., :2], axis=-1), np.abs(edges[..., 2])
+    return (along <= CUT_SLOPE * np.maximum(across, 1e-9)).all(1)
