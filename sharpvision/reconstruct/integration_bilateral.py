@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +14,16 @@ from scipy.special import expit
 from sharpvision.core.errors import InputError
 from sharpvision.reconstruct.integration_grid import Floats, PixelGraph, SlopeEquations, pixel_graph, slope_equations
 from sharpvision.reconstruct.integration_linear import LaplacianSolver
+from sharpvision.reconstruct.integration_reduced import reduce_normals, reduced_settings
 from sharpvision.reconstruct.integration_settings import IntegrationSettings
 from sharpvision.solvers.solution import Status
 
 # keeps every edge in the system: a part that both its neighbours' weights cut off stays near, not anywhere
 _FLOOR = 1e-5
+# an inner solve need not be better than the weights that it serves
+_INNER_GAIN = 0.1
+# above so many pixels the first weights come from a coarser grid with at most so many
+_COARSE_PIXELS = 16_000
 
 
 @dataclass(frozen=True)
@@ -91,8 +97,10 @@ def bilateral_depth(
 
     normals (H, W, 3) OpenCV frame (n_z < 0 faces the camera); mask (H, W); `weights` (H, W) confidence q (at least
     1e-3 is used); `initial` (H, W) depth to start from (pixels, or log depth; NaN counts as 0), for instance that of a
-    nearby call. Gauge: a constant per 4-connected component, fixed by mean zero. Raises `InputError` for an empty mask
-    or shapes that disagree. Cao, Santo, Shi, Okura, Matsushita: Bilateral Normal Integration, ECCV 2022.
+    nearby call; without it, large masks start from the solution on a coarser grid.
+    Gauge: a constant per 4-connected component, fixed by mean zero. A row of pixels at the very edge of a step fits
+    either side: steps are placed to one pixel. Raises `InputError` for an empty mask or shapes that disagree.
+    Cao, Santo, Shi, Okura, Matsushita: Bilateral Normal Integration, ECCV 2022.
 
     >>> n = np.broadcast_to([0.6, 0.0, -0.8], (4, 5, 3))
     >>> np.diff(bilateral_depth(n, np.ones((4, 5), bool)).depth, axis=1)[0].round(6).tolist()
@@ -107,17 +115,18 @@ def bilateral_depth(
     graph = pixel_graph(mask)
     equations = slope_equations(normals, graph, weights, settings)
     solver = LaplacianSolver(graph)
-    halves = (np.full(graph.size, 0.5), np.full(graph.size, 0.5))
-    if initial is None:
-        depth, sides = np.zeros(graph.size), halves
-    else:
+    if initial is not None:
         depth = np.nan_to_num(np.asarray(initial, np.float64)[graph.rows, graph.columns], posinf=0.0, neginf=0.0)
-        sides = _all_sides(graph, equations, depth, settings.k)
+    elif graph.size > 2 * _COARSE_PIXELS:
+        depth = _coarse_depth(normals, graph, equations, weights, settings)
+    else:
+        depth = np.zeros(graph.size)  # all weights 1/2: the first solve is least squares
+    sides = _all_sides(graph, equations, depth, settings.k)
     energies: list[float] = []
     status = Status.STEP_LIMIT
     for _ in range(settings.max_steps):
         (c0, g0, _), (c1, g1, _) = (_edge_terms(graph, equations, sides[i], depth, i) for i in (0, 1))
-        depth = solver.solve((c0, c1), (g0, g1), depth, rtol=1e-4 if energies else 1e-3)
+        depth = solver.solve((c0, c1), (g0, g1), depth, _INNER_GAIN)
         sides = _all_sides(graph, equations, depth, settings.k)
         energies.append(sum(_edge_terms(graph, equations, sides[i], depth, i)[2] for i in (0, 1)))
         if _settled(energies, settings.tolerance, graph.size):
@@ -128,6 +137,32 @@ def bilateral_depth(
         graph.image(depth), graph.image(sides[0]), graph.image(sides[1]), _own_normals(graph, depth, sides, settings),
         energies, len(energies), status, _undetermined(graph, sides), equations.unknown,
     )  # fmt: skip
+
+
+def _coarse_depth(
+    normals: NDArray,
+    graph: PixelGraph,
+    equations: SlopeEquations,
+    weights: NDArray | None,
+    settings: IntegrationSettings,
+) -> Floats:
+    """Depth (P,) to start from: the bilateral depth of a coarser grid, each of its cells a plane by its pixels' slopes,
+    so that a step of the coarse depth stays one between two pixels."""
+    mask = graph.image(np.ones(graph.size, dtype=bool), outside=False)
+    factor = math.ceil(math.sqrt(graph.size / _COARSE_PIXELS))
+    cells, inside = reduce_normals(normals, mask, factor)
+    confidence = None
+    if weights is not None:
+        spread = np.repeat(np.where(mask, weights, 0.0)[..., None], 3, axis=-1)
+        confidence = reduce_normals(spread, mask, factor)[0][..., 0]
+    coarser = replace(reduced_settings(settings, factor, mask.shape), tolerance=max(settings.tolerance, 1e-3))
+    coarse = bilateral_depth(cells, inside, weights=confidence, settings=coarser).depth
+    step, centre = (1.0 if settings.focal_px else float(factor)), (factor - 1) / 2
+    depth = step * coarse[graph.rows // factor, graph.columns // factor]
+    gentle = np.minimum(equations.scale, -0.25 * (settings.focal_px or 1.0))  # a rim's slope holds for no whole cell
+    for place, tangent in zip((graph.columns, graph.rows), equations.tangents, strict=True):
+        depth -= (place % factor - centre) * tangent / gentle
+    return depth
 
 
 def _all_sides(graph: PixelGraph, equations: SlopeEquations, depth: Floats, k: float) -> tuple[Floats, Floats]:

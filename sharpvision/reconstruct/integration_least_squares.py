@@ -51,7 +51,7 @@ def least_squares_depth(
         c.append(0.5 * (q[a] * s[a] ** 2 + q[b] * s[b] ** 2))
         g.append(-0.5 * (q[a] * s[a] * t[a] + q[b] * s[b] * t[b]))
     solver = LaplacianSolver(graph)
-    depth = graph.centred(solver.solve((c[0], c[1]), (g[0], g[1]), np.zeros(graph.size), rtol=1e-8))
+    depth = graph.centred(solver.solve((c[0], c[1]), (g[0], g[1]), np.zeros(graph.size), gain=1e-7))
     energy = 0.0
     for axis in (0, 1):
         d, t = graph.differences(depth, axis), equations.tangents[axis]

@@ -61,8 +61,9 @@ class LaplacianSolver:
         diagonal[self._pinned] = np.where(diagonal[self._pinned] > 0, 2.0 * diagonal[self._pinned], 1.0)
         return diagonal
 
-    def solve(self, c: tuple[Floats, Floats], g: tuple[Floats, Floats], start: Floats, rtol: float = 1e-6) -> Floats:
-        """z (P,) for edge weights c > 0 and fluxes g of both axes; `start` and `rtol` serve the iterative solver only.
+    def solve(self, c: tuple[Floats, Floats], g: tuple[Floats, Floats], start: Floats, gain: float = 1e-8) -> Floats:
+        """z (P,) for edge weights c > 0 and fluxes g of both axes; the iterative solver goes from `start`
+        until the residual is `gain` times that of `start` (never below 1e-10 of the right side's norm).
 
         Raises `ArithmeticError` where the weights are not positive and finite.
         """
@@ -72,7 +73,7 @@ class LaplacianSolver:
             raise ArithmeticError("edge weights of the integration are not positive and finite")
         if self.direct:
             return self._solve_banded(weights, right)
-        return self._solve_multigrid(weights, right, start, rtol)
+        return self._solve_multigrid(weights, right, start, gain)
 
     def _solve_banded(self, weights: Floats, right: Floats) -> Floats:
         self._band.fill(0.0)
@@ -85,7 +86,7 @@ class LaplacianSolver:
         self.last_iterations = 0
         return lapack.dpbtrs(factor, right, lower=1)[0]
 
-    def _solve_multigrid(self, weights: Floats, right: Floats, start: Floats, rtol: float) -> Floats:
+    def _solve_multigrid(self, weights: Floats, right: Floats, start: Floats, gain: float) -> Floats:
         import pyamg
 
         size = self.graph.size
@@ -103,14 +104,14 @@ class LaplacianSolver:
             self._fresh_iterations = 0
         preconditioner = self._hierarchy.aspreconditioner()
         values, self.last_iterations, self.last_converged = _conjugate_gradients(
-            self._matrix, right, start, preconditioner, rtol
+            self._matrix, right, start, preconditioner, gain
         )
         self._fresh_iterations = self._fresh_iterations or self.last_iterations
         return values
 
 
 def _conjugate_gradients(
-    matrix: csr_matrix, right: Floats, start: Floats, preconditioner: Any, rtol: float, limit: int = 200
+    matrix: csr_matrix, right: Floats, start: Floats, preconditioner: Any, gain: float, limit: int = 200
 ) -> tuple[Floats, int, bool]:
     """Preconditioned CG (SciPy's): values, iterations, and whether the tolerance was met within the limit."""
     from scipy.sparse.linalg import cg
@@ -121,5 +122,8 @@ def _conjugate_gradients(
         nonlocal count
         count += 1
 
-    values, unfinished = cg(matrix, right, x0=start, rtol=rtol, maxiter=limit, M=preconditioner, callback=step)
+    goal = max(gain * float(np.linalg.norm(right - matrix @ start)), 1e-10 * float(np.linalg.norm(right)))
+    values, unfinished = cg(
+        matrix, right, x0=start, rtol=0.0, atol=goal, maxiter=limit, M=preconditioner, callback=step
+    )
     return values, count, unfinished == 0
