@@ -152,11 +152,12 @@ def _tables(solution: Solution, figures: Mapping[str, Any]) -> list[tuple[str, l
 def _rows(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     for key, value in content.items():
-        name = f"{prefix}{str(key).replace('_', ' ')}"
+        degrees = str(key).endswith("_deg")
+        name = f"{prefix}{str(key).removesuffix('_deg').replace('_', ' ')}"
         if isinstance(value, Mapping):
             rows += _rows(value, f"{name} · ")
         else:
-            rows.append((name, _words(value)))
+            rows.append((name, _words(value) + ("°" if degrees and value is not None else "")))
     return rows
 
 

@@ -22,10 +22,6 @@ from sharpvision.report.page_subject import Subject, coverage, shrink
 from sharpvision.solvers.solution import Solution
 
 MAP_SIDE = 900
-WEIGHTS = (
-    ("rough_diffuse", "rough diffuse", "Weight of the rough diffuse term"),
-    ("lobe_weights", "gloss", "Weight of all gloss lobes"),
-)
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,7 @@ class Card:
 def map_cards(solution: Solution, shown: Subject) -> list[Card]:
     """A card for each map that the solution holds."""
     cover = coverage(shown.mask, MAP_SIDE)
-    cards = [_normals(shown, cover), _reflectance(solution, shown, cover), _depth(solution, shown, cover)]
+    cards = [_normals(shown, cover), *(make(solution, shown, cover) for make in (_albedo, _gloss, _depth))]
     limit = degree_limit(shown.std_deg, shown.error_deg)
     degrees = Scale(gradient(SEQUENTIAL), "0°", f"≥ {limit}°")
 
@@ -91,22 +87,36 @@ def _normals(shown: Subject, cover: np.ndarray) -> Card:
     return Card("normals", "Normals", "Red to the right, green up, blue to the viewer.", views)
 
 
-def _reflectance(solution: Solution, shown: Subject, cover: np.ndarray) -> Card | None:
+def _albedo(solution: Solution, shown: Subject, cover: np.ndarray) -> Card | None:
     if shown.albedo is None:
         return None
     albedo = shrink(shown.albedo, shown.mask, MAP_SIDE)
     views = [View("albedo", data_uri(with_alpha(srgb(albedo), cover)), f"Diffuse albedo of {shown.name}")]
-    for name, label, alt in WEIGHTS:
-        value = solution.values.get(name)
-        if value is None or value.shape[:2] != solution.values["normals"].shape[:2]:
-            continue
-        crop = value.detach().cpu().numpy()[shown.window]
-        crop = np.maximum(np.nan_to_num(crop.sum(2) if crop.ndim == 4 else crop), 0)
-        small = np.nan_to_num(shrink(crop, shown.mask, MAP_SIDE))
-        top = float(np.percentile(small[cover > 0.5], 99)) if (cover > 0.5).any() else 0.0
-        if top > 0:
-            views.append(View(label, data_uri(with_alpha(srgb(small / top), cover)), f"{alt} of {shown.name}"))
-    return Card("albedo", "Reflectance", "Linear, scaled to a 99th percentile of 1; shown as sRGB.", views)
+    rough = _weight(solution, "rough_diffuse", shown, cover)
+    if rough is not None:
+        views.append(View("rough diffuse", rough, f"Weight of the rough diffuse term of {shown.name}"))
+    return Card("albedo", "Albedo", "Linear, scaled to a 99th percentile of 1; shown as sRGB.", views)
+
+
+def _gloss(solution: Solution, shown: Subject, cover: np.ndarray) -> Card | None:
+    gloss = _weight(solution, "lobe_weights", shown, cover)
+    if gloss is None:
+        return None
+    widths = ", ".join(f"{float(a):.2g}" for a in solution.values["lobe_roughness"].reshape(-1))
+    caption = f"Weight of all lobes of the shared basis, of widths {widths}."
+    return Card("gloss", "Gloss", caption, [View("gloss", gloss, f"Weight of the gloss lobes of {shown.name}")])
+
+
+def _weight(solution: Solution, name: str, shown: Subject, cover: np.ndarray) -> str | None:
+    """Picture of weights (H, W, 3), or (H, W, K, 3) added up, its 99th percentile white; None where all are zero."""
+    value = solution.values.get(name)
+    if value is None or value.shape[:2] != solution.values["normals"].shape[:2]:
+        return None
+    crop = value.detach().cpu().numpy()[shown.window]
+    crop = np.maximum(np.nan_to_num(crop.sum(2) if crop.ndim == 4 else crop), 0)
+    small = np.nan_to_num(shrink(crop, shown.mask, MAP_SIDE))
+    top = float(np.percentile(small[cover > 0.5], 99)) if (cover > 0.5).any() else 0.0
+    return data_uri(with_alpha(srgb(small / top), cover)) if top > 0 else None
 
 
 def _depth(solution: Solution, shown: Subject, cover: np.ndarray) -> Card | None:

@@ -15,7 +15,7 @@ from sharpvision.report.page_relight import Packed
 from sharpvision.report.page_subject import Subject
 
 MAX_TRIANGLES = 60_000
-CUT_SLOPE = 8.0  # an edge steeper than this (83 degrees) joins two surfaces, and is left open
+STEEPER, SLACK = 2.0, 4.0  # an edge joins two surfaces where |dz| > STEEPER |dz of the normals| + SLACK |dxy|
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ def surface_mesh(subject: Subject, camera: Camera, max_triangles: int = MAX_TRIA
     faces = np.concatenate([corners[..., [0, 1, 2]].reshape(-1, 3), corners[..., [2, 1, 3]].reshape(-1, 3)])
     faces = faces[(faces >= 0).all(1)]
     vertices = points[inside]
-    faces = faces[_smooth(vertices, faces)][:max_triangles]
+    tilt = subject.normals[np.ix_(rows, columns)][inside]
+    faces = faces[_on_one_surface(vertices, tilt, faces)][:max_triangles]
     if faces.size == 0:
         return None
     used = np.unique(faces)
@@ -63,7 +64,7 @@ def surface_mesh(subject: Subject, camera: Camera, max_triangles: int = MAX_TRIA
     albedo = np.full((*inside.shape, 3), 0.6) if subject.albedo is None else subject.albedo[np.ix_(rows, columns)]
     return PageMesh(
         vertices=vertices[used],
-        normals=subject.normals[np.ix_(rows, columns)][inside][used],
+        normals=tilt[used],
         colours=srgb(albedo[inside][used]),
         faces=renumber[faces],
     )
@@ -107,9 +108,10 @@ def _points(depth: np.ndarray, rows: np.ndarray, columns: np.ndarray, camera: Ca
     return np.stack([x, -y, -depth], -1)
 
 
-def _smooth(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Triangles without an edge that is much longer along the view than across it."""
-    corners = vertices[faces]
-    edges = corners - np.roll(corners, 1, axis=1)
-    across, along = np.linalg.norm(edges[..., :2], axis=-1), np.abs(edges[..., 2])
-    return (along <= CUT_SLOPE * np.maximum(across, 1e-9)).all(1)
+def _on_one_surface(vertices: np.ndarray, normals: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Triangles whose edges rise no more than n.(dx, dy, dz) = 0 allows; the others span a jump in depth."""
+    corners, tilt = vertices[faces], normals[faces]
+    edge, mean = corners - np.roll(corners, 1, axis=1), tilt + np.roll(tilt, 1, axis=1)
+    expected = np.abs((mean[..., :2] * edge[..., :2]).sum(-1)) / np.maximum(mean[..., 2], 1e-2)
+    across = np.linalg.norm(edge[..., :2], axis=-1)
+    return (np.abs(edge[..., 2]) <= STEEPER * expected + SLACK * across).all(1)

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from sharpvision.solvers.solution import Step
 
@@ -38,13 +38,13 @@ def convergence(history: Sequence[Step]) -> str | None:
         axes.plot(span, values[span], color=FIRST, linewidth=1.6, marker="o", markersize=marker)
         if stage and count > 0.07 * len(values):
             middle, above = at + (count - 1) / 2, axes.get_xaxis_transform()
-            axes.text(middle, 1.02, _plain_text(stage), transform=above, ha="center", va="bottom", color=QUIET, fontsize=10)
+            style = {"ha": "center", "va": "bottom", "color": QUIET, "fontsize": 10}
+            axes.text(middle, 1.02, _plain_text(stage), transform=above, **style)
         at += count
     positive = values[np.isfinite(values)]
     if (positive > 0).all() and positive.max() > 3 * positive.min():
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:.3g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        _round_ticks(axes.yaxis, "{:.3g}")
     axes.set_xlim(-0.5, max(at - 0.5, 1))
     axes.set_xlabel("step")
     axes.set_ylabel("cost")
@@ -74,14 +74,21 @@ def calibration(std_deg: np.ndarray, error_deg: np.ndarray, bins: int = 12) -> t
         axes.annotate(f"{q:.0%}", last, (7, 0), textcoords="offset points", color=colour, va="center", fontsize=11)
     for axis, name in ((axes.xaxis, "x"), (axes.yaxis, "y")):
         getattr(axes, f"set_{name}scale")("log")
-        axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}°"))
-        axis.set_minor_formatter(NullFormatter())
+        _round_ticks(axis, "{:g}°")
     axes.set_xlim(ends[0] if ends[0] < min(x) else min(x), max(x) * 1.6)
     axes.set_ylim(*ends)
     axes.set_xlabel("stated uncertainty")
     axes.set_ylabel("actual error")
     svg = _svg(figure, "Quantiles of the actual error against the stated uncertainty")
     return svg, float((actual <= stated).mean())
+
+
+def _round_ticks(axis: Any, text: str) -> None:
+    """Ticks at 1, 2 and 5 times powers of ten on a logarithmic axis."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: text.format(value)))
+    axis.set_minor_formatter(NullFormatter())
+    axis.minorticks_off()
 
 
 def _axes(height: float = 2.9) -> tuple[Figure, Any]:

@@ -23,6 +23,7 @@ from sharpvision.solvers.solution import Solution
 MAX_PIXELS = 400_000
 MARGIN_PX = 4  # how far values reach over the mask's rim, so that interpolation does not fade there
 ROUGH_DIFFUSE_VARIANCE = 0.5  # Oren-Nayar sigma^2 of the rough diffuse term
+FILL = 0.015  # light from everywhere, for display: keeps what lies in shadow readable
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def fitted_material(solution: Solution, subject: Subject, max_pixels: int = MAX_
     height, width = subject.mask.shape
     side = max(height, width) * min(1.0, math.sqrt(max_pixels / (height * width)))
     max_side = max(1, math.floor(side))
-    cover = coverage(subject.mask, max_side)
+    cover = cv2.GaussianBlur(coverage(subject.mask, max_side), (0, 0), 0.9)  # a smooth rim when enlarged
 
     def layer(image: np.ndarray) -> np.ndarray:
         return _reach_over_rim(shrink(image, subject.mask, max_side))
@@ -166,7 +167,7 @@ def pack(material: Material) -> Packed:
         low, high = span
         scale = max(high - low, 1e-12)
         levels = quantise(values, bits, low, scale, power)
-        step = np.diff(levels.astype(np.int64), axis=1, prepend=0) & ((1 << bits) - 1)
+        step = np.bitwise_and(np.diff(levels.astype(np.int64), axis=1, prepend=0), (1 << bits) - 1)
         if bits > 8:
             planes.append((step >> 8).astype(np.uint8))
         planes.append((step & 255).astype(np.uint8))
@@ -197,6 +198,7 @@ def pack(material: Material) -> Packed:
             "rough": material.rough is not None,
             "relief": material.height is not None,
             "variance": ROUGH_DIFFUSE_VARIANCE,
+            "fill": FILL,
             "exposure": material.exposure,
         },
     )
@@ -236,11 +238,11 @@ def _reach_over_rim(image: np.ndarray) -> np.ndarray:
     return np.where(near, image[rows, columns], 0).astype(np.float32)
 
 
-def poster(material: Material, light: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
-    """The first picture of the relit object as RGBA (h, w, 4) in [0, 1], tone-mapped as the shader does."""
-    picture = tone(shade(material, light) * material.exposure)
-    rgba = np.dstack([picture, material.cover])
-    return rgba if size is None else cv2.resize(rgba, size, interpolation=cv2.INTER_LINEAR)
+def poster(material: Material, light: np.ndarray) -> np.ndarray:
+    """The first picture of the relit object as RGBA (h, w, 4) in [0, 1], filled and tone-mapped as the shader does."""
+    picture = tone((shade(material, light) + FILL * material.diffuse) * material.exposure)
+    share = np.clip((material.cover - 0.35) / 0.3, 0, 1)
+    return np.dstack([picture, share * share * (3 - 2 * share)])
 
 
 def tone(linear: np.ndarray, shoulder: float = 0.7) -> np.ndarray:

@@ -33,7 +33,7 @@ void main() {
   if (dot(m, v) < 0.0 && back) m = -m;
   if (mode == 2 && !back) { colour = vec4(0.5 * normalize(n) + 0.5, 1.0); return; }
   vec3 key = normalize(vec3(-0.45, 0.6, 0.75)), rim = normalize(vec3(0.8, -0.1, 0.35));
-  vec3 albedo = back ? vec3(0.10) : mode == 0 ? linear(base) : vec3(0.55);
+  vec3 albedo = back ? vec3(0.10) : mode == 0 ? linear(base) : vec3(0.42);
   float lit = 0.85 * max(dot(m, key), 0.0) + 0.22 * max(dot(m, rim), 0.0) + 0.10 + 0.06 * m.y;
   float gloss = back ? 0.0 : 0.10 * pow(max(dot(m, normalize(key + v)), 0.0), 28.0);
   colour = vec4(pow(clamp(albedo * lit * 1.25 + gloss, 0.0, 1.0), vec3(1.0 / 2.2)), 1.0);
@@ -81,7 +81,7 @@ async function meshViewer() {
   gl.enable(gl.DEPTH_TEST);
   gl.uniform3f(at.middle, size[0] / 2, size[1] / 2, size[2] / 2);
 
-  const reach = Math.hypot(...size) / 2;
+  const wide = Math.hypot(size[0], size[2]), tall = size[1];
   const state = { yaw: -0.5, pitch: 0.25, zoom: 1, mode: 1, sway: 0, moving: !stillMotion.matches };
   const draw = () => {
     if (gl.isContextLost()) return;
@@ -93,7 +93,7 @@ async function meshViewer() {
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     gl.uniformMatrix3fv(at.turn, false, [cy, sp * sy, -cp * sy, 0, cp, sp, sy, -sp * cy, cp * cy]);
     gl.uniform2f(at.aspect, side / width, side / height);
-    gl.uniform1f(at.zoom, state.zoom * 0.92 / reach);
+    gl.uniform1f(at.zoom, state.zoom * 1.7 / Math.max(wide * side / width, tall * side / height));
     gl.uniform1i(at.mode, state.mode);
     gl.drawElements(gl.TRIANGLES, 3 * F, gl.UNSIGNED_INT, 0);
   };

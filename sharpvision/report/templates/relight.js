@@ -7,7 +7,7 @@ precision highp sampler2DArray;
 ${BRDF_GLSL}
 uniform sampler2DArray layers;   // 0: normal, cover; 1: diffuse, height; 2: rough diffuse; 3: tint; 4..: lobe weights
 uniform vec2 canvasSize, gridSize, origin;   // origin and zoom place the grid on the canvas
-uniform float zoom, exposure, variance, clay, summit;   // clay: its albedo; summit: the greatest height
+uniform float zoom, exposure, variance, fill, clay, summit;   // clay: its albedo; summit: the greatest height
 uniform vec3 light;
 uniform int mode, lobeCount, shadowSteps;
 uniform float alpha[16];
@@ -30,7 +30,7 @@ float visibility(vec2 at, float height) {
     float t = 2.0 + stride * float(i);
     vec2 there = at + way * t;
     if (any(lessThan(there, vec2(0.0))) || any(greaterThan(there, gridSize))) break;
-    if (layer(there, 0).a > 0.9) clearance = max(clearance, layer(there, 1).a - height - rise * t);
+    if (layer(there, 0).a > 0.8) clearance = max(clearance, layer(there, 1).a - height - rise * t);
   }
   return 1.0 / (1.0 + exp(min((clearance - 1.0) / 0.5, 60.0)));
 }
@@ -42,7 +42,8 @@ void main() {
   vec3 ground = background + 0.035 * exp(-dot(offset, offset) * 1.2);
   vec4 first = layer(at, 0);
   bool inside = all(greaterThanEqual(at, vec2(0.0))) && all(lessThanEqual(at, gridSize));
-  float cover = inside ? first.a : 0.0;
+  ground += (fract(52.9829189 * fract(dot(gl_FragCoord.xy, vec2(0.06711056, 0.00583715)))) - 0.5) / 255.0;   // no bands
+  float cover = inside ? smoothstep(0.35, 0.65, first.a) : 0.0;
   if (cover <= 0.003) { colour = vec4(ground, 1.0); return; }
   vec3 n = normalize(first.xyz);
   vec3 shown;
@@ -52,7 +53,7 @@ void main() {
     float nl = clamp(dot(n, light), 0.0, 1.0), nv = clamp(n.z, 1e-3, 1.0);
     float nh = clamp(dot(n, normalize(light + vec3(0.0, 0.0, 1.0))), 0.0, 1.0);
     vec4 second = layer(at, 1);
-    vec3 radiance = (mode == 3 ? vec3(clay) : second.rgb) * nl;
+    vec3 albedo = mode == 3 ? vec3(clay) : second.rgb, radiance = albedo * nl;
     if (mode != 3 && hasRough) radiance += layer(at, 2).rgb * orenNayarCosine(nl, nv, light.z, variance);
     if (mode == 0 && lobeCount > 0) {
       float gloss = 0.0;
@@ -63,7 +64,7 @@ void main() {
       radiance += layer(at, 3).rgb * gloss * nl;
     }
     if (nl > 0.0) radiance *= visibility(at, second.a);
-    shown = tone(radiance * exposure);
+    shown = tone((radiance + fill * albedo) * exposure);
   }
   colour = vec4(mix(ground, shown, cover), 1.0);
 }`;
@@ -126,6 +127,7 @@ async function relight() {
     gl.texParameteri(gl.TEXTURE_2D_ARRAY, gl["TEXTURE_" + name], value);
   gl.uniform2f(at.gridSize, description.width, description.height);
   gl.uniform1f(at.variance, description.variance);
+  gl.uniform1f(at.fill, description.fill);
   gl.uniform1f(at.clay, 0.62 / description.exposure);
   gl.uniform1f(at.summit, description.relief ? channels.height.reduce((a, b) => Math.max(a, b), 0) : 0);
   gl.uniform1i(at.hasRough, description.rough ? 1 : 0);
