@@ -94,24 +94,18 @@ class _Ingester:
         self.first = Photograph(codes[:0], self.exif)
         if self.aligned_unknown and codes.any():
             self.transfer, self.aligned_unknown = transfer_of(self.plan, codes)[0], False
-        if codes.dtype == np.float32:
-            codes = self._finite(path, codes)
-        self.highest = max(self.highest, float(np.max(codes, where=np.isfinite(codes), initial=0.0)))
+        largest = self._largest(path, codes)
+        self.highest = max(self.highest, largest)
         flags = self.transfer.validity(codes)
         self._check_content(row, flags[self.mask])
         if self.flags is None:
             self.stack.write(row, codes)
             return
-        largest = float(np.max(codes, where=np.isfinite(codes), initial=0.0))
         self.stack.write(row, _reduced(codes, replace(self.transfer, brightest=largest), self.shape))
         self.flags.write(row, reduce_flags(flags, self.shape)[..., None])
 
     def finish(self) -> Ingested:
         """The source and the notes on the whole set."""
-        limit = 2**self.transfer.bits
-        if self.transfer.container == "uint16" and not self.transfer.left_aligned and self.highest >= limit:
-            raise InputError(f"{self.plan.paths[0].parent / NAME}, bits", f"values below {limit}",
-                             f"{self.highest:.0f}", "correct the bits, or store all photographs alike")  # fmt: skip
         gains, notes = self.plan.gains, [*self.notes]
         if self.black:
             notes.append(f"black all over (their lights stand far to the side or behind): {', '.join(self.black[:5])}")
@@ -136,14 +130,20 @@ class _Ingester:
                              f"{photograph.orientation}", "set one orientation for all (exiftool)")  # fmt: skip
         return photograph.pixels
 
-    def _finite(self, path: Path, codes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The codes, in which only +infinity (saturated) may be without a number."""
+    def _largest(self, path: Path, codes: NDArray[Any]) -> float:
+        """The largest finite code; only +infinity (saturated) may be no number, and integers stay within the bits."""
+        if codes.dtype != np.float32:
+            largest, limit = int(codes.max()), 2**self.transfer.bits
+            if largest >= limit and not self.transfer.left_aligned:
+                raise InputError(f"{path.parent / NAME}, bits", f"values below {limit}", f"{largest} in {path.name}",
+                                 "correct the bits, or store all photographs alike")  # fmt: skip
+            return float(largest)
         bad = np.isnan(codes) | np.isneginf(codes)
         if bad.any():
             row, column = np.argwhere(bad)[0][:2]
             raise InputError(path, "numbers", f"{int(bad.sum())} NaN or -infinity (first: row {row}, column {column})",
                              "render or convert the image again")  # fmt: skip
-        return codes
+        return float(np.max(codes, where=np.isfinite(codes), initial=0.0))
 
     def _check_content(self, row: int, flags: NDArray[np.uint8]) -> None:
         """Inside the mask, no photograph may be saturated all over, nor black under a light from the front."""
