@@ -17,7 +17,7 @@ class Energy(Protocol):
     A minus log probability without its constant: added to the misfit of the data with a weight.
     """
 
-    def __call__(self, unknowns: Mapping[str, Tensor]) -> Tensor: ...
+    def __call__(self, unknowns: Mapping[str, Tensor], /) -> Tensor: ...
 
 
 PRIORS: Registry[type] = Registry("prior")

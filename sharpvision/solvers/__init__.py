@@ -1,14 +1,16 @@
 """Problem -> Solution: optimisation that knows no vision."""
 
+from sharpvision.solvers.alternation import Alternation
 from sharpvision.solvers.block_descent import Block, BlockDescentSettings, BlockUpdate, descend
 from sharpvision.solvers.levenberg_marquardt import LevenbergMarquardt
 from sharpvision.solvers.problem import Bounds, Prior, Problem, Residual
 from sharpvision.solvers.robust_loss import Cauchy, GemanMcClure, Huber, LeastSquares, PseudoHuber, RobustLoss, StudentT
+from sharpvision.solvers.scalar_search import ScalarSearch, search
 from sharpvision.solvers.solution import Solution, Status, Step
 from sharpvision.solvers.solve import SOLVERS, Solver, solve
 
 __all__ = [
-    "SOLVERS", "Block", "BlockDescentSettings", "BlockUpdate", "Bounds", "Cauchy", "GemanMcClure", "Huber",
-    "LeastSquares", "LevenbergMarquardt", "Prior", "Problem", "PseudoHuber", "Residual", "RobustLoss", "Solution",
-    "Solver", "Status", "Step", "StudentT", "descend", "solve",
+    "SOLVERS", "Alternation", "Block", "BlockDescentSettings", "BlockUpdate", "Bounds", "Cauchy", "GemanMcClure",
+    "Huber", "LeastSquares", "LevenbergMarquardt", "Prior", "Problem", "PseudoHuber", "Residual", "RobustLoss",
+    "ScalarSearch", "Solution", "Solver", "Status", "Step", "StudentT", "descend", "search", "solve",
 ]  # fmt: skip

@@ -41,9 +41,10 @@ class Block:
 
 @dataclass(frozen=True)
 class BlockDescentSettings:
-    """Stop where a round changes the value by less than `tolerance` of itself, or after `max_rounds`."""
+    """Stop where a round changes the value by at most `tolerance` of itself or `floor`, or after `max_rounds`."""
 
     tolerance: float = 1e-4
+    floor: float = 0.0
     max_rounds: int = 20
     min_rounds: int = 1
 
@@ -84,7 +85,8 @@ def descend(
                 break
             rounds, finished = rounds + 1, dict(state)
             # `previous` is NaN in the first round, which cannot be the last for that.
-            settled = abs(value - previous) <= settings.tolerance * max(abs(value), abs(previous))
+            change = settings.tolerance * max(abs(value), abs(previous))
+            settled = abs(value - previous) <= max(change, settings.floor)
             if settled and rounds >= settings.min_rounds:
                 status, message = Status.CONVERGED, f"the value settled at {value:.6g} after {rounds} rounds"
             previous = value

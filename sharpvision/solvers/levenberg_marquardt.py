@@ -10,14 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sharpvision.solvers.normal_equations import (
-    Derivative,
-    NormalEquations,
-    describe,
-    linearise,
-    null_directions,
-    standard_deviations,
-)
+from sharpvision.solvers.normal_equations import Derivative, NormalEquations, linearise
+from sharpvision.solvers.posedness import judge
 from sharpvision.solvers.problem import Problem
 from sharpvision.solvers.solution import Solution, Status, Step
 from sharpvision.solvers.solve import SOLVERS, Callback
@@ -57,7 +51,10 @@ class LevenbergMarquardt:
             status, message = ended or (Status.STEP_LIMIT, f"{max_steps} steps; {descent.progress()}")
             std: dict[str, Tensor] = {}
             if status is Status.CONVERGED:
-                status, message, std = descent.judge(message)
+                posedness = judge(problem, descent.x, self.rank_tolerance, self.derivative)
+                std = posedness.std
+                if posedness.undetermined:
+                    status, message = Status.ILL_POSED, f"the data leave undetermined: {posedness.undetermined}"
         except KeyboardInterrupt:
             status, message, std = Status.INTERRUPTED, f"interrupted after {len(descent.history)} finished steps", {}
         return Solution(
@@ -72,9 +69,7 @@ class _Descent:
     def __init__(self, settings: LevenbergMarquardt, problem: Problem, callbacks: Sequence[Callback]) -> None:
         self.settings, self.problem, self.callbacks = settings, problem, callbacks
         self.x = problem.flatten(problem.unknowns)
-        limits = {name: problem.limits(name) for name in problem.unknowns}
-        self.lower = problem.flatten({name: lower for name, (lower, _) in limits.items()})
-        self.upper = problem.flatten({name: upper for name, (_, upper) in limits.items()})
+        self.lower, self.upper = problem.flat_limits()
         self.epsilon = torch.finfo(self.x.dtype).eps
         self.value = self.first_value = math.nan
         self.damping, self.growth = settings.initial_damping, 2.0
@@ -130,16 +125,11 @@ class _Descent:
             return Status.CONVERGED, f"the value settled at {self.value:.6g} after {len(self.history)} steps"
         return None
 
-    def _free(self) -> Tensor:
-        """Unknowns that no bound holds back from going downhill."""
-        g = self.model.gradient
-        return ~(((self.x <= self.lower).cpu() & (g > 0)) | ((self.x >= self.upper).cpu() & (g < 0)))
-
     def _scaled_gradient(self) -> Tensor:
         """|g_j| / sqrt(D_j) in the unit of the root of the value; zero where a bound holds or nothing depends on j."""
         diagonal = self.model.matrix.diagonal()
         scaled = self.model.gradient.abs() * torch.where(diagonal > 0, diagonal, torch.inf).rsqrt()
-        return torch.where(self._free(), scaled, 0.0)
+        return torch.where(self.model.free(self.x, self.lower, self.upper), scaled, 0.0)
 
     def _at_rest(self) -> tuple[Status, str] | None:
         """CONVERGED where the gradient is within its tolerance."""
@@ -149,8 +139,8 @@ class _Descent:
         return None
 
     def _trial(self) -> tuple[Tensor, float]:
-        """The damped step inside the bounds, and the decrease that the model foresees; not positive where there is none."""
-        free, step = self._free(), torch.zeros_like(self.model.gradient)
+        """The damped step inside the bounds, and the decrease that the model foresees (0 where the step fails)."""
+        free, step = self.model.free(self.x, self.lower, self.upper), torch.zeros_like(self.model.gradient)
         scaling = torch.where(self.scaling > 0, self.scaling, 1.0)[free]
         matrix = self.model.matrix[free][:, free] + torch.diag(self.damping * scaling)
         factor, failed = torch.linalg.cholesky_ex(matrix)
@@ -173,18 +163,3 @@ class _Descent:
         """Where the last step left off."""
         last = self.history[-1]
         return f"value {last.value:.6g}, scaled gradient {last.gradient_norm:.3g}, step {last.step:.3g}"
-
-    def judge(self, message: str) -> tuple[Status, str, dict[str, Tensor]]:
-        """Whether the data determine the unknowns at the solution, and how well."""
-        free, epsilon = self._free(), max(self.settings.rank_tolerance, self.epsilon**2)
-        std = torch.full_like(self.model.gradient, torch.nan)
-        if bool(free.any()):
-            directions = null_directions(self.model.matrix[free][:, free], epsilon)
-            std = standard_deviations(self.problem, self.x, free, epsilon, self.settings.derivative)
-        else:
-            directions = torch.zeros(0, 0)
-        spread = self.problem.unflatten(std.to(self.x))
-        if len(directions) == 0:
-            return Status.CONVERGED, message, spread
-        names = [name for name, is_free in zip(self.problem.coordinate_names(), free.tolist(), strict=True) if is_free]
-        return Status.ILL_POSED, f"the data leave undetermined: {describe(directions, names)}", spread

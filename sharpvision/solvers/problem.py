@@ -82,6 +82,12 @@ class Problem:
         lower, upper = (torch.as_tensor(b, dtype=u.dtype, device=u.device) for b in (bounds.lower, bounds.upper))
         return lower.expand_as(u), upper.expand_as(u)
 
+    def flat_limits(self) -> tuple[Tensor, Tensor]:
+        """Lower and upper bounds of the flat vector, each (P,)."""
+        limits = {name: self.limits(name) for name in self.unknowns}
+        lower, upper = ({name: pair[side] for name, pair in limits.items()} for side in (0, 1))
+        return self.flatten(lower), self.flatten(upper)
+
     def value(self, unknowns: Unknowns) -> Tensor:
         """The minimised scalar at `unknowns`."""
         terms = [(b.weight * b.loss.value(b.function(unknowns))).sum() for b in self.residuals]
