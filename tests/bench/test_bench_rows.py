@@ -19,14 +19,13 @@ from sharpvision.bench.photometric_uncertainty import PhotometricUncertainty, co
 from sharpvision.core.errors import InputError
 from sharpvision.solvers.solution import Solution, Status
 
-
 ANSWER = {"metrics": {}, "seconds": 1.0, "seconds_total": 2.0, "peak_mib": 3.0, "ledger": {}, "threads": 1}
 
 
 def row(case, method, settings, metrics, seconds=1.0):
     return {
         "suite": "s", "case": case, "method": method, "settings": settings, "metrics": metrics, "seconds": seconds,
-        "seconds_total": 2.0, "peak_mib": 100.0, "ledger": {"learned_parameters": 5}, "environment": {"load_average": 0.0},
+        "seconds_total": 2.0, "peak_mib": 100.0, "ledger": {"learned_parameters": 5}, "environment": {},
     }  # fmt: skip
 
 
