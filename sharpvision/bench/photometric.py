@@ -60,6 +60,8 @@ def light_counts(available: int, asked: tuple[int, ...]) -> tuple[list[int], lis
 class Photometric:
     """Every object, method and light count; `physics` also without its learned residual at the highest light count."""
 
+    takes = ("data", "objects", "methods", "light_counts")
+
     def cases(self, options: Options) -> list[Case]:
         """Raises `InputError` where the data or a named object are not there."""
         methods, objects = methods_of(options), find_objects(options.data)

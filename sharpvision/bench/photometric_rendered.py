@@ -40,18 +40,20 @@ class PhotometricRendered:
     """Every scene and method; `inverse_distance_error` is |fitted - true| of mask side over light distance."""
 
     name = "photometric-rendered"
+    takes = ("objects", "methods", "light_counts")
 
     def cases(self, options: Options) -> list[Case]:
         """Raises `InputError` for an unknown scene or method."""
         return [
-            Case(self.name, name, method, settings_of(method, SCENES[name].light_count))
+            Case(self.name, name, method, settings_of(method, count))
             for name in scenes_of(options, list(SCENES))
+            for count in options.light_counts or (SCENES[name].light_count,)
             for method in methods_of(options)
         ]
 
     def run(self, case: Case, seed: int) -> Measurement:
         """Render, solve, score."""
-        scene = scene_under(SCENES[case.case], seed)
+        scene = replace(scene_under(SCENES[case.case], seed), light_count=case.settings["light_count"])
         observations = render(scene, case.case)
         solution, seconds = timed(observations, case.method, seed, case.settings["residual"])
         metrics = scores(solution, observations)

@@ -40,6 +40,7 @@ class PhotometricScale:
     """One row a size, and `linearity`: seconds a megapixel at 24 megapixels over those at 1."""
 
     name = "photometric-scale"
+    takes = ("methods", "sizes")
 
     def cases(self, options: Options) -> list[Case]:
         """The sizes in `options.sizes`, in megapixels, or `SIZES`."""

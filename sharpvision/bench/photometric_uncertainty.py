@@ -46,6 +46,7 @@ class PhotometricUncertainty:
     """Scenes other than those of `photometric-rendered`, and the path-traced example."""
 
     name = "photometric-uncertainty"
+    takes = ("objects", "methods")
 
     def cases(self, options: Options) -> list[Case]:
         """Raises `InputError` for an unknown scene or method."""

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sharpvision.bench.environment import environment
-from sharpvision.bench.suite import Case, Options, Row, suite_named
+from sharpvision.bench.suite import Case, Options, Row, check_options, suite_named
 from sharpvision.bench.table import table
 from sharpvision.core.errors import InputError, SharpVisionError
 
@@ -57,6 +57,7 @@ def run_suite(name: str, options: Options | None = None, json_path: Path | None 
     """
     options, console = options or Options(), Console(stderr=True)
     suite = suite_named(name)
+    check_options(name, suite, options)
     cases = suite.cases(options)
     if not cases:
         raise InputError(f"suite {name}", "at least one case", "none", "ask for other objects or sizes")

@@ -31,6 +31,9 @@ class Options:
     sizes: tuple[float, ...] = ()
 
 
+ALL_OPTIONS = ("data", "objects", "methods", "light_counts", "sizes")
+
+
 @dataclass(frozen=True)
 class Case:
     """One row to be: (suite, case, method, settings) names it, `source` says where its data are (not part of the
@@ -63,7 +66,12 @@ class Measurement:
 
 
 class Suite(Protocol):
-    """A benchmark: `cases` and `derive` run in the caller's process and stay light, `run` in a process of its own."""
+    """A benchmark: `cases` and `derive` run in the caller's process and stay light, `run` in a process of its own.
+
+    `takes` names the options that have a meaning here (seeds always have); any other is refused, not ignored.
+    """
+
+    takes: tuple[str, ...]
 
     def cases(self, options: Options) -> list[Case]:
         """The cases these options ask for; raises `InputError` where the data are not there."""
@@ -93,6 +101,16 @@ def derived_row(case: Case, metrics: dict[str, float], rows: list[Row]) -> Row:
         "ledger": rows[0]["ledger"],
         "environment": rows[0]["environment"],
     }
+
+
+def check_options(name: str, suite: Suite, options: Options) -> None:
+    """Raises `InputError` for an option that the suite would ignore."""
+    takes = getattr(suite, "takes", ALL_OPTIONS)
+    for option in ALL_OPTIONS:
+        if getattr(options, option) and option not in takes:
+            flag = f"--{option.replace('_', '-')}"
+            listed = ", ".join(f"--{entry.replace('_', '-')}" for entry in takes) or "no option"
+            raise InputError(f"suite {name}", listed, flag, "leave it out")
 
 
 SUITES: Registry[type[Suite]] = Registry("suite")

@@ -189,6 +189,11 @@ def test_an_interrupt_leaves_the_finished_rows_in_the_file(monkeypatch, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["rows.json"]
 
 
+def test_an_option_without_a_meaning_is_refused():
+    with pytest.raises(InputError, match="--sizes"):
+        runner.run_suite("photometric-rendered", Options(sizes=(1.0,)))
+
+
 def test_two_cases_of_one_name_are_refused():
     with pytest.raises(InputError, match="two"):
         runner.check_unique([Case("s", "cat", "robust"), Case("s", "cat", "robust", {}, {"folder": "x"})])
