@@ -66,12 +66,12 @@ class Measurement:
 
 
 class Suite(Protocol):
-    """A benchmark: `cases` and `derive` run in the caller's process and stay light, `run` in a process of its own.
+    """A benchmark: `cases` and `derive` run in the caller's process and stay light, `run` in a process of its own."""
 
-    `takes` names the options that have a meaning here (seeds always have); any other is refused, not ignored.
-    """
-
-    takes: tuple[str, ...]
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """Options that have a meaning here (seeds always have); any other is refused, not ignored."""
+        ...
 
     def cases(self, options: Options) -> list[Case]:
         """The cases these options ask for; raises `InputError` where the data are not there."""
@@ -105,7 +105,7 @@ def derived_row(case: Case, metrics: dict[str, float], rows: list[Row]) -> Row:
 
 def check_options(name: str, suite: Suite, options: Options) -> None:
     """Raises `InputError` for an option that the suite would ignore."""
-    takes = getattr(suite, "takes", ALL_OPTIONS)
+    takes = suite.takes
     for option in ALL_OPTIONS:
         if getattr(options, option) and option not in takes:
             flag = f"--{option.replace('_', '-')}"
