@@ -124,11 +124,13 @@ def bilateral_depth(
     sides = _all_sides(graph, equations, depth, settings.k)
     energies: list[float] = []
     status = Status.STEP_LIMIT
+    terms = [_edge_terms(graph, equations, sides[i], depth, i) for i in (0, 1)]
     for _ in range(settings.max_steps):
-        (c0, g0, _), (c1, g1, _) = (_edge_terms(graph, equations, sides[i], depth, i) for i in (0, 1))
+        (c0, g0, _), (c1, g1, _) = terms
         depth = solver.solve((c0, c1), (g0, g1), depth, _INNER_GAIN)
         sides = _all_sides(graph, equations, depth, settings.k)
-        energies.append(sum(_edge_terms(graph, equations, sides[i], depth, i)[2] for i in (0, 1)))
+        terms = [_edge_terms(graph, equations, sides[i], depth, i) for i in (0, 1)]
+        energies.append(terms[0][2] + terms[1][2])
         if _settled(energies, settings.tolerance, graph.size):
             status = Status.CONVERGED
             break
