@@ -51,7 +51,7 @@ class NormalField:
 def angular_error_deg(a: Float[Tensor, "*#batch 3"], b: Float[Tensor, "*#batch 3"]) -> Float[Tensor, "*#batch"]:
     """Angle between two fields of normals in degrees; NaN where either normal is zero (unknown) or not a number.
 
-    atan2(|a x b|, a.b), accurate near 0 and 180 degrees; the normals may have any length.
+    2 atan2(|a - b|, |a + b|) of the unit vectors, accurate near 0 and 180 degrees; the normals may have any length.
     NaN marks what must not count: use `.nanmean()`, or `mean_angular_error_deg`.
 
     >>> angular_error_deg(torch.tensor([[0.0, 0.0, -1.0], [0.0, 0.0, 0.0]]), torch.tensor([0.0, 1.0, -1.0])).tolist()

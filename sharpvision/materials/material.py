@@ -31,8 +31,7 @@ MATERIALS = Registry[type[Material]]("material")
 def facing_cosines(
     n: Float[Tensor, "*#batch 3"], wi: Float[Tensor, "*#batch 3"], wo: Float[Tensor, "*#batch 3"]
 ) -> tuple[Float[Tensor, "*#batch"], Float[Tensor, "*#batch"], Bool[Tensor, "*#batch"]]:
-    """n.wi, n.wo and where both are positive; elsewhere both cosines are replaced by 1, which no formula divides by in
-    vain.
+    """n.wi, n.wo and where both are positive; elsewhere both cosines are 1.
 
     A caller evaluates its formula with these cosines and sets the result to zero where the third value is false: values
     and gradients are then finite at grazing light and at zero normals, where the BRDF and its gradient are defined as
