@@ -16,15 +16,14 @@ from jaxtyping import install_import_hook
 CHECKED = (
     "cameras", "geometry", "materials", "illumination", "sensor", "priors", "residuals", "solvers", "reconstruct",
 )  # fmt: skip
-install_import_hook([f"sharpvision.{folder}" for folder in CHECKED], "beartype.beartype")
+install_import_hook([f"sharpvision.{folder}" for folder in CHECKED], "runtime_types.checked")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The same bytes on each run: one thread a process, deterministic torch."""
+    """The same bytes on each run: an operation of torch that is not deterministic is an error."""
     import torch
 
     torch.use_deterministic_algorithms(True)
-    torch.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)

@@ -33,7 +33,7 @@ def test_a_body_that_cannot_fail(body: str) -> None:
 
 
 @pytest.mark.parametrize(("body", "code"), [("pass", pytest.ExitCode.USAGE_ERROR), ("assert [1]", pytest.ExitCode.OK)])
-def test_the_suite_stops_at_a_test_that_cannot_fail(pytester: pytest.Pytester, body: str, code: pytest.ExitCode) -> None:
+def test_suite_stops_at_a_test_that_cannot_fail(pytester: pytest.Pytester, body: str, code: pytest.ExitCode) -> None:
     pytester.makeconftest(Path(__file__).with_name("conftest.py").read_text())
     pytester.makepyfile(test_case=f"class TestIt:\n    def test_it(self):\n        {body}")
     result = pytester.runpytest_inprocess("--collect-only", "-p", "no:cacheprovider")

@@ -32,8 +32,9 @@ PUBLIC = {
     "data": ["PhotometricObservations", "Validity", "from_arrays", "read_photometric"],
     "priors": ["PRIORS", "Energy"],
     "solvers": [
-        "Block", "BlockDescentSettings", "BlockUpdate", "Bounds", "Cauchy", "GemanMcClure", "Huber", "LeastSquares",
-        "Prior", "Problem", "PseudoHuber", "Residual", "Solution", "Status", "Step", "StudentT", "descend",
+        "SOLVERS", "Alternation", "Block", "BlockDescentSettings", "BlockUpdate", "Bounds", "Cauchy", "GemanMcClure",
+        "Huber", "LeastSquares", "LevenbergMarquardt", "Prior", "Problem", "PseudoHuber", "Residual", "RobustLoss",
+        "ScalarSearch", "Solution", "Solver", "Status", "Step", "StudentT", "descend", "search", "solve",
     ],
 }  # fmt: skip
 

@@ -86,19 +86,22 @@ class _Descent:
 
     def advance(self) -> tuple[Status, str] | None:
         """One step that lowers the value, or the reason why there is none."""
-        started, foreseen = time.perf_counter(), math.nan
+        started, foreseen, walled = time.perf_counter(), math.nan, False
         self.scaling = torch.maximum(self.scaling, self.model.matrix.diagonal())
         while True:
             trial, decrease = self._trial()
             foreseen = decrease if math.isnan(foreseen) and decrease > 0 else foreseen
-            value = float(self.problem.value(self.problem.unflatten(trial))) if decrease > 0 else math.inf
-            gain = (self.value - value) / decrease if decrease > 0 and math.isfinite(value) else -1.0
-            model = linearise(self.problem, trial, self.settings.derivative) if gain > 1e-4 else None
-            if model is not None and model.finite:
-                break
+            if decrease > 0:
+                value = float(self.problem.value(self.problem.unflatten(trial)))
+                gain, walled = (self.value - value) / decrease, not math.isfinite(value)
+                if gain > 1e-4 and not walled:
+                    model = linearise(self.problem, trial, self.settings.derivative)
+                    if model.finite:
+                        break
+                    walled = True
             self.damping, self.growth = self.damping * self.growth, self.growth * 2
             if 0 < decrease <= 10 * self.epsilon * abs(self.value) or self.damping > 1e100:
-                return self._stuck(foreseen, not math.isfinite(value) or model is not None)
+                return self._stuck(foreseen, walled)
         return self._accept(trial, model, gain, decrease, time.perf_counter() - started)
 
     def _accept(
@@ -111,7 +114,7 @@ class _Descent:
         self.damping = max(damping * max(1 / 3, 1 - (2 * gain - 1) ** 3), 1e-15)
         self.growth = 2.0
         self.x, self.model, self.value = trial, model, model.value
-        gradient = float(self._scaled_gradient().max()) if len(self.x) else 0.0
+        gradient = float(self._scaled_gradient().max())
         self.history.append(Step(self.value, gradient, step, damping, seconds))
         for callback in self.callbacks:
             callback(self.history[-1])
@@ -127,8 +130,9 @@ class _Descent:
 
     def _scaled_gradient(self) -> Tensor:
         """|g_j| / sqrt(D_j) in the unit of the root of the value; zero where a bound holds or nothing depends on j."""
-        diagonal = self.model.matrix.diagonal()
-        scaled = self.model.gradient.abs() * torch.where(diagonal > 0, diagonal, torch.inf).rsqrt()
+        diagonal, g = self.model.matrix.diagonal(), self.model.gradient.abs()
+        # A slope without curvature (a prior's concave part) is not at rest.
+        scaled = torch.where(g > 0, g / diagonal.clamp(min=0).sqrt(), 0.0)
         return torch.where(self.model.free(self.x, self.lower, self.upper), scaled, 0.0)
 
     def _at_rest(self) -> tuple[Status, str] | None:
@@ -139,7 +143,7 @@ class _Descent:
         return None
 
     def _trial(self) -> tuple[Tensor, float]:
-        """The damped step inside the bounds, and the decrease that the model foresees (0 where the step fails)."""
+        """The damped step inside the bounds, and the decrease that the model foresees (0 where there is no step)."""
         free, step = self.model.free(self.x, self.lower, self.upper), torch.zeros_like(self.model.gradient)
         scaling = torch.where(self.scaling > 0, self.scaling, 1.0)[free]
         matrix = self.model.matrix[free][:, free] + torch.diag(self.damping * scaling)
@@ -151,9 +155,9 @@ class _Descent:
         step = (trial - self.x).double().cpu()
         return trial, -float(self.model.gradient @ step + 0.5 * step @ self.model.matrix @ step)
 
-    def _stuck(self, foreseen: float, not_finite: bool) -> tuple[Status, str]:
+    def _stuck(self, foreseen: float, walled: bool) -> tuple[Status, str]:
         """Why no step lowers the value: rounding, or values that are not finite, or derivatives that do not fit."""
-        if not_finite:
+        if walled:
             return Status.DIVERGED, "the value is not finite wherever a step would lead"
         if foreseen <= math.sqrt(self.epsilon) * abs(self.value):
             return Status.CONVERGED, f"rounding keeps the value from falling below {self.value:.6g}"
