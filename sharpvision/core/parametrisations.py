@@ -1,7 +1,8 @@
 """Physical parameters in an unconstrained form, and back: what a factor stores and what it means.
 
 Each pair maps all reals onto the physical set and inverts that map. Values on the boundary of an open set (albedo 0 or
-1, weight 0) have no finite unconstrained form; the inverses move them inside by at most `MARGIN` of the set's width.
+1, weight 0) have no finite unconstrained form; the inverses move them inside by at most `MARGIN` of the set's width
+(`unshares`: `MARGIN` for each share).
 """
 
 from __future__ import annotations

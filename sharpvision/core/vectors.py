@@ -24,7 +24,8 @@ def unit(v: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:
     scale = v.detach().abs().amax(-1, keepdim=True)
     zero = scale == 0
     scaled = v / torch.where(zero, 1.0, scale)
-    return scaled / torch.where(zero, 1.0, (scaled * scaled).sum(-1, keepdim=True)).sqrt()
+    squared = torch.where(zero, 1.0, (scaled * scaled).sum(-1, keepdim=True))
+    return torch.where(zero, 0.0, scaled / squared.sqrt())
 
 
 def angle(a: Float[Tensor, "*#batch 3"], b: Float[Tensor, "*#batch 3"]) -> Float[Tensor, "*#batch"]:
@@ -34,8 +35,8 @@ def angle(a: Float[Tensor, "*#batch 3"], b: Float[Tensor, "*#batch 3"]) -> Float
     half of its digits. Zero where a vector is zero. The gradient is zero at 0 and pi, where the angle has a kink.
     Kahan 2006, How futile are mindless assessments of roundoff, section 12.
 
-    >>> angle(torch.tensor([1.0, 0.0, 0.0]), torch.tensor([[1.0, 0.0, 0.0], [-2.0, 0.0, 0.0], [0.0, 0.0, 0.0]])).tolist()
-    [0.0, 3.1415927410125732, 0.0]
+    >>> angle(torch.tensor([1.0, 0.0, 0.0]), torch.tensor([[2.0, 0.0, 0.0], [-2.0, 0.0, 0.0]])).tolist()
+    [0.0, 3.1415927410125732]
     """
     a, b = torch.broadcast_tensors(unit(a), unit(b))
     known = (a != 0).any(-1) & (b != 0).any(-1)

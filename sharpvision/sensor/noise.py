@@ -31,8 +31,8 @@ class SensorSettings:
             raise ValueError(f"full_well must be positive, not {self.full_well}")
         if not 0 <= self.read_noise < math.inf:
             raise ValueError(f"read_noise must be finite and not negative, not {self.read_noise}")
-        if self.bits is not None and not 1 <= self.bits <= 32:
-            raise ValueError(f"bits must be 1 to 32, not {self.bits}")
+        if self.bits is not None and not 1 <= self.bits <= 24:
+            raise ValueError(f"bits must be 1 to 24, not {self.bits}")
         if not 0 < self.saturation <= 1:
             raise ValueError(f"saturation must be in (0, 1], not {self.saturation}")
 
