@@ -57,7 +57,7 @@ class PhotometricRendered:
         observations = render(scene, case.case)
         solution, seconds = timed(observations, case.method, seed, case.settings["residual"])
         metrics = scores(solution, observations)
-        fitted = metrics.get("inverse_light_distance_per_mask_side")
+        fitted = metrics.get("inverse_distance_per_side")
         if fitted is not None:
             metrics["inverse_distance_error"] = abs(fitted - scene.inverse_distance)
         return Measurement(metrics, seconds, ledger_of(solution, observations.mask))

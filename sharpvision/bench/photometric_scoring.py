@@ -105,7 +105,7 @@ def scores(solution: Solution, observations: PhotometricObservations) -> dict[st
     if "neither" in solution.explained:
         found["unexplained_percent"] = 100.0 * float(solution.explained["neither"])
     if "inverse_light_distance" in solution.values:
-        found["inverse_light_distance_per_mask_side"] = float(solution.values["inverse_light_distance"])
+        found["inverse_distance_per_side"] = float(solution.values["inverse_light_distance"])
     for name, value in found.items():
         if not math.isfinite(value):
             raise ValueError(f"{name} is not a finite number: {value}")

@@ -18,8 +18,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from sharpvision.bench.environment import environment
 from sharpvision.bench.suite import Case, Options, Row, check_options, suite_named
-from sharpvision.bench.table import table
+from sharpvision.bench.table import tables
 from sharpvision.core.errors import InputError, SharpVisionError
+
+TABLE_WIDTH = 132  # characters; a narrower terminal wraps lines, which reads better than cells cut to one letter
 
 
 class CaseFailed(SharpVisionError):
@@ -80,7 +82,9 @@ def run_suite(name: str, options: Options | None = None, json_path: Path | None 
             progress.advance(task)
     rows += suite.derive(rows)
     store(rows, json_path)
-    console.print(table(rows))
+    wide = Console(stderr=True, width=max(console.width, TABLE_WIDTH))
+    for entry in tables(rows):
+        wide.print(entry)
     if failures:
         raise BenchFailed(failures, rows)
     return rows
