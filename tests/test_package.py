@@ -30,7 +30,10 @@ PUBLIC = {
     "core.errors": ["BackendUnavailable", "InputError", "SharpVisionError", "SolveFailed"],
     "core.registry": ["Registry"],
     "data": ["PhotometricObservations", "Validity", "from_arrays", "read_photometric"],
-    "priors": ["PRIORS", "Energy"],
+    "priors": [
+        "PRIORS", "Energy", "HuberSmoothness", "Integrability", "TotalVariation", "curl", "huber_smoothness",
+        "integrability_energy", "slopes", "total_variation",
+    ],
     "solvers": [
         "SOLVERS", "Alternation", "Block", "BlockDescentSettings", "BlockUpdate", "Bounds", "Cauchy", "GemanMcClure",
         "Huber", "LeastSquares", "LevenbergMarquardt", "Prior", "Problem", "PseudoHuber", "Residual", "RobustLoss",

@@ -49,7 +49,8 @@ def test_budget_is_kept_and_said(budget: int) -> None:
     ("function", "status"),
     [
         (lambda x: math.nan, Status.DIVERGED), (lambda x: -math.inf, Status.DIVERGED),
-        (lambda x: 7.0, Status.ILL_POSED), (lambda x: 0.0, Status.ILL_POSED), (lambda x: 7.0 if x < 0.9 else math.nan, Status.CONVERGED),
+        (lambda x: 7.0, Status.ILL_POSED), (lambda x: 0.0, Status.ILL_POSED),
+        (lambda x: 7.0 if x < 0.9 else math.nan, Status.CONVERGED),
     ],
 )  # fmt: skip
 def test_a_value_that_tells_nothing(function, status: Status) -> None:
