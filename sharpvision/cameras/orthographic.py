@@ -48,6 +48,10 @@ class Orthographic(Camera):
     """Orthographic camera; with `scale` 1 and `offset` 0 points, depth included, are in pixels.
 
     `scale` (*batch) > 0 in pixels a unit of length, `offset` (*batch, 2) in pixels.
+    Raises `ValueError` for a scale that is not positive.
+
+    >>> Orthographic().view_directions(torch.tensor([3.5, 4.5])).tolist()
+    [-0.0, -0.0, -1.0]
     """
 
     def __init__(

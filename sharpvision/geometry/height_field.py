@@ -12,7 +12,7 @@ from sharpvision.geometry.mesh import Mesh
 from sharpvision.geometry.normals import NormalField
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HeightField:
     """A depth for each pixel, growing away from the camera: `depth` (H, W), NaN where unknown; `mask` (H, W).
 

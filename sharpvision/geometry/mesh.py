@@ -11,7 +11,7 @@ from torch import Tensor
 from sharpvision.core.vectors import unit
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mesh:
     """Triangles in the OpenCV camera frame, counter-clockwise as seen from outside.
 

@@ -12,7 +12,7 @@ from sharpvision.core.frames import opencv_from_opengl, opengl_from_opencv
 from sharpvision.core.vectors import angle, unit
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NormalField:
     """A unit normal for each pixel: `normals` (H, W, 3) in the OpenCV camera frame, zero outside `mask` (H, W).
 
@@ -20,7 +20,7 @@ class NormalField:
     Raises `ValueError` where the shapes differ.
 
     >>> field = NormalField(torch.tensor([[[0.0, 0.0, -2.0], [0.0, 0.0, 0.0]]]))
-    >>> field.normals[0, 0].tolist(), field.mask.tolist()
+    >>> field.normals[0, 0].tolist(), field.valid.tolist()
     ([0.0, 0.0, -1.0], [[True, False]])
     """
 
@@ -37,6 +37,12 @@ class NormalField:
         mask = known if self.mask is None else self.mask.to(torch.bool) & known
         object.__setattr__(self, "normals", unit(torch.where(mask[..., None], self.normals, 0.0)))
         object.__setattr__(self, "mask", mask)
+
+    @property
+    def valid(self) -> Bool[Tensor, "h w"]:
+        """The mask, which the constructor has filled in."""
+        assert self.mask is not None
+        return self.mask
 
     @classmethod
     def from_opengl(cls, normals: Float[Tensor, "h w 3"], mask: Bool[Tensor, "h w"] | None = None) -> NormalField:

@@ -31,6 +31,10 @@ class Directional(Light):
     """Directional light; `direction` (*batch, 3) to the light, not zero; `irradiance` (*batch, C) >= 0 in W/m2.
 
     Raises `ValueError` for a zero direction or a negative irradiance.
+
+    >>> sun = Directional(torch.tensor([0.0, 3.0, -4.0]), torch.tensor([2.0]))
+    >>> [round(value, 6) for value in (*sun.direction.tolist(), sun.irradiance.item())]
+    [0.0, 0.6, -0.8, 2.0]
     """
 
     def __init__(self, direction: Float[Tensor, "*batch 3"], irradiance: Float[Tensor, "*batch c"]) -> None:

@@ -35,6 +35,10 @@ class Point(Light):
     """Point light; `position` (*batch, 3) in the camera frame, `intensity` (*batch, C) >= 0 in W/sr.
 
     Raises `ValueError` for a negative intensity.
+
+    >>> lamp = Point(torch.tensor([0.0, 0.0, -2.0]), torch.tensor([8.0]))
+    >>> round(lamp(torch.zeros(3)).irradiance.item(), 6)
+    2.0
     """
 
     def __init__(self, position: Float[Tensor, "*batch 3"], intensity: Float[Tensor, "*batch c"]) -> None:

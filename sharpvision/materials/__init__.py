@@ -2,13 +2,14 @@
 
 from sharpvision.materials.ggx import GGX, ggx_brdf, ggx_facets
 from sharpvision.materials.lambert import Lambert, lambert_brdf
-from sharpvision.materials.lobe_mixture import LobeMixture, LobeWeights, lobe_mixture_brdf
+from sharpvision.materials.lobe_mixture import ROUGH_DIFFUSE_VARIANCE, LobeMixture, LobeWeights, lobe_mixture_brdf
 from sharpvision.materials.material import MATERIALS, Material
 from sharpvision.materials.oren_nayar import OrenNayar, oren_nayar_brdf
 
 __all__ = [
     "GGX",
     "MATERIALS",
+    "ROUGH_DIFFUSE_VARIANCE",
     "Lambert",
     "LobeMixture",
     "LobeWeights",

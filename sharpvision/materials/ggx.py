@@ -78,7 +78,14 @@ def ggx_facets(
 
 @MATERIALS.register("ggx")
 class GGX(Material):
-    """Glossy material; `roughness` (*batch) is GGX's alpha in [1e-3, 1], `f0` (*batch, C) in [0, 1]."""
+    """Glossy material; `roughness` (*batch) is GGX's alpha in [1e-3, 1], `f0` (*batch, C) in [0, 1].
+
+    Raises `ValueError` for values outside these ranges.
+
+    >>> gold = GGX(torch.tensor(0.25), torch.tensor([1.0, 0.75, 0.5]))
+    >>> [round(value, 4) for value in (gold.roughness.item(), *gold.f0.tolist())]
+    [0.25, 1.0, 0.75, 0.5]
+    """
 
     def __init__(
         self, roughness: Float[Tensor, "*batch"], f0: Float[Tensor, "*batch c"], *, height_correlated: bool = False

@@ -33,7 +33,11 @@ def lambert_brdf(
 
 @MATERIALS.register("lambert")
 class Lambert(Material):
-    """Ideal diffuse material; `albedo` (*batch, C) in [0, 1]."""
+    """Ideal diffuse material; `albedo` (*batch, C) in [0, 1], `ValueError` outside.
+
+    >>> Lambert(torch.tensor([0.25, 0.5])).albedo.tolist()
+    [0.25, 0.5]
+    """
 
     def __init__(self, albedo: Float[Tensor, "*batch c"]) -> None:
         super().__init__()

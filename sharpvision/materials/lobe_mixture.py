@@ -17,7 +17,7 @@ from sharpvision.materials.oren_nayar import oren_nayar_brdf
 ROUGH_DIFFUSE_VARIANCE = 0.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LobeWeights:
     """Weights of a mix: `diffuse` (*batch, C) Lambert albedo, `rough_diffuse` (*batch, C) Oren-Nayar albedo at slope
     variance 0.5, `lobes` (*batch, K, C) of GGX lobes that reflect everything (F = 1), `roughness` (K,) their alpha."""
@@ -54,6 +54,10 @@ class LobeMixture(Material):
     """Mix of lobes whose weights sum to at most 1 in each channel, so that it never reflects more than it receives.
 
     Fitted weights of relative scale must be divided by their largest sum first; `ValueError` otherwise.
+
+    >>> weights = LobeWeights(torch.tensor([0.5]), torch.tensor([0.25]), torch.tensor([[0.125]]), torch.tensor([0.2]))
+    >>> round(LobeMixture(weights).weights.lobes.item(), 6)
+    0.125
     """
 
     def __init__(self, weights: LobeWeights) -> None:

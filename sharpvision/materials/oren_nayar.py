@@ -67,6 +67,11 @@ class OrenNayar(Material):
     0.
 
     The BRDF's albedo is `albedo / oren_nayar_peak(variance)`, so that no light direction gets back more than it sends.
+    Raises `ValueError` for values outside these ranges.
+
+    >>> material = OrenNayar(torch.tensor([0.5]), torch.tensor(0.25))
+    >>> material.albedo.tolist(), round(material.variance.item(), 6)
+    ([0.5], 0.25)
     """
 
     def __init__(self, albedo: Float[Tensor, "*batch c"], variance: Float[Tensor, "*batch"]) -> None:

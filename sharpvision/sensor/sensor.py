@@ -60,7 +60,11 @@ def _noise(signal: Tensor, settings: SensorSettings, generator: torch.Generator)
 
 
 class Sensor(nn.Module):
-    """A linear sensor; `exposure` > 0 is signal a unit of radiance."""
+    """A linear sensor; `exposure` > 0 is signal a unit of radiance, `ValueError` for a negative one.
+
+    >>> Sensor(torch.tensor(0.25), SensorSettings(bits=None))(torch.tensor([2.0])).image.tolist()
+    [0.5]
+    """
 
     def __init__(self, exposure: Float[Tensor, ""], settings: SensorSettings | None = None) -> None:
         super().__init__()

@@ -29,7 +29,7 @@ def plane(normal: list[float], focal_px: float | None) -> tuple[HeightField, tor
 def test_normals_of_a_plane_are_exact(normal: list[float], focal_px: float | None) -> None:
     field, n = plane(normal, focal_px)
     found = field.normals()
-    assert bool(found.mask.all())
+    assert bool(found.valid.all())
     assert float(angular_error_deg(found.normals, n).max()) < 1e-9
 
 
@@ -62,8 +62,8 @@ def sphere(side: int, focal_px: float | None) -> tuple[HeightField, torch.Tensor
 def test_normals_of_a_sphere(focal_px: float | None) -> None:
     field, truth = sphere(100, focal_px)
     found = field.normals()
-    assert int(found.mask.sum()) > 1000
-    errors = angular_error_deg(found.normals, truth)[found.mask]
+    assert int(found.valid.sum()) > 1000
+    errors = angular_error_deg(found.normals, truth)[found.valid]
     assert float(errors.max()) < 2.0
     assert float(errors.median()) < 0.1
 
@@ -73,8 +73,8 @@ def test_normals_at_a_hole_use_the_other_neighbour() -> None:
     depth = field.depth.clone()
     depth[2, 3] = torch.nan
     found = HeightField(depth).normals()
-    assert (~found.mask).nonzero().tolist() == [[2, 3]]
-    assert float(angular_error_deg(found.normals, n)[found.mask].max()) < 1e-9
+    assert (~found.valid).nonzero().tolist() == [[2, 3]]
+    assert float(angular_error_deg(found.normals, n)[found.valid].max()) < 1e-9
 
 
 def test_a_lone_pixel_has_a_point_but_no_normal() -> None:
@@ -162,7 +162,7 @@ def test_empty_mask(max_step: float | None) -> None:
     field = HeightField(torch.zeros(3, 4), torch.zeros(3, 4, dtype=torch.bool))
     mesh = field.mesh(max_step=max_step)
     assert mesh.vertices.shape == mesh.faces.shape == (0, 3)
-    assert not bool(field.normals().mask.any())
+    assert not bool(field.normals().valid.any())
     assert bool(field.points().isnan().all())
 
 

@@ -60,8 +60,7 @@ def test_error_has_the_gradient_of_finite_differences_and_none_at_its_kinks() ->
 def test_field_is_unit_inside_its_mask_and_zero_outside() -> None:
     raw = torch.tensor([[[0.0, 3.0, -4.0], [0.0, 0.0, 0.0], [float("nan"), 0.0, -1.0], [0.0, 0.0, -1.0]]])
     field = NormalField(raw, torch.tensor([[True, True, True, False]]))
-    assert field.mask is not None
-    assert field.mask.tolist() == [[True, False, False, False]]
+    assert field.valid.tolist() == [[True, False, False, False]]
     assert field.normals[0].tolist() == [[0.0, pytest.approx(0.6), pytest.approx(-0.8)], *[[0.0, 0.0, 0.0]] * 3]
 
 
