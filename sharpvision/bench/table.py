@@ -21,7 +21,7 @@ def tables(rows: list[Row]) -> list[Table]:
 
 
 def table(rows: list[Row]) -> Table:
-    """One line a row: its name, the settings that differ, every metric, seconds, memory; equal settings go to the title.
+    """One line a row: its name, the settings that differ, every metric, seconds, memory; equal settings in the title.
 
     >>> t = table([{"suite": "s", "case": "cat", "method": "m", "settings": {"n": 3}, "metrics": {"error_deg": 1.0}}])
     >>> t.title, [column.header for column in t.columns]
