@@ -61,9 +61,13 @@ def ingest(plan: Plan, progress: Progress | None = None) -> Ingested:
     Raises `InputError` for a photograph that is unlike the first (size, channels, type, orientation), holds NaN, or
     is wholly saturated or black, and for a mask that does not fit.
     """
-    ingester = _Ingester(plan, decode(plan.paths[0]))
+    photograph = decode(plan.paths[0])
+    ingester = _Ingester(plan, photograph)
     for row, path in enumerate(plan.paths):
-        ingester.take(row, decode(path) if row else None)
+        if row:
+            del photograph  # before the next one is there: at 24 megapixels each has 144 MB
+            photograph = decode(path)
+        ingester.take(row, photograph)
         if progress is not None:
             progress(row + 1, len(plan.paths))
     return ingester.finish()
@@ -73,7 +77,7 @@ class _Ingester:
     """The state of an ingestion: what the first photograph settled, and counts inside the mask."""
 
     def __init__(self, plan: Plan, first: Photograph) -> None:
-        self.plan, self.first = plan, first
+        self.plan = plan
         self.kind, self.orientation, self.exif = _kind(first.pixels), first.orientation, first.exif
         height, width, channels = first.pixels.shape
         self.shape = reduced_shape(height, width, plan.max_size)
@@ -87,11 +91,10 @@ class _Ingester:
         self.flags = make_stack(len(plan.paths), (*self.shape, 1), np.uint8) if self.reducing else None
         self.saturated, self.highest, self.black = 0, 0.0, list[str]()
 
-    def take(self, row: int, photograph: Photograph | None) -> None:
-        """Checks and files one photograph; None stands for the first, which is let go of."""
+    def take(self, row: int, photograph: Photograph) -> None:
+        """Checks and files one photograph."""
         path = self.plan.paths[row]
-        codes = self._like_the_first(path, photograph) if photograph is not None else self.first.pixels
-        self.first = Photograph(codes[:0], self.exif)
+        codes = self._like_the_first(path, photograph)
         if self.aligned_unknown and codes.any():
             self.transfer, self.aligned_unknown = transfer_of(self.plan, codes)[0], False
         largest = self._largest(path, codes)

@@ -29,6 +29,8 @@ def checked_png(path: Path, data: bytes) -> tuple[bytes, bytes | None]:
         last = kind
     if last != b"IEND":
         raise damaged(path, f"a PNG cut off after {len(data)} bytes")
+    if sum(map(len, kept)) == len(data):
+        return data, exif
     return b"".join(kept), exif
 
 
