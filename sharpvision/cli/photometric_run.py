@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from sharpvision.cli.exits import NOT_CONVERGED, Interruption, stdout_for_results
 
@@ -93,7 +93,7 @@ def _solve(request: Request, observations: PhotometricObservations) -> Solution:
 def _summary(record: dict[str, Any], solution: Solution, out: Path) -> None:
     """What a user wants to know at once, and where the rest is."""
     figures = record["figures"]
-    table = Table(show_header=False, box=None, pad_edge=False)
+    table = Table("", Column(overflow="fold"), show_header=False, box=None, pad_edge=False)
     status = record["status"].replace("_", " ")
     if record["status"] != "converged":
         status += f": {solution.status.advice}"
@@ -110,5 +110,6 @@ def _summary(record: dict[str, Any], solution: Solution, out: Path) -> None:
     for note in record["notes"]:
         table.add_row("note", note)
     table.add_row("folder", ", ".join(sorted(file.name for file in out.iterdir())))
-    table.add_row("report", str(out / "report.html"))
-    Console(soft_wrap=True).print(table)
+    console = Console()
+    console.print(table)
+    console.print(f"report     {out / 'report.html'}", soft_wrap=True, markup=False)  # a path is not to be broken

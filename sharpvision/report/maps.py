@@ -40,6 +40,8 @@ def photometric_maps(solution: Solution) -> dict[str, Array]:
     if solution.observations is not None:
         maps["mask"] = solution.observations.mask.cpu().numpy()
         maps.update(_validity(solution.observations))
+    elif "normals" in maps:
+        maps["mask"] = (maps["normals"] != 0).any(-1)
     error = angular_error_map(solution)
     if error is not None:
         maps["angular_error"] = error.numpy()
@@ -52,7 +54,7 @@ def pictures(maps: dict[str, Array]) -> Iterator[tuple[str, bytes]]:
     """File name and PNG of each map: normals as 16-bit (n + 1) / 2, albedo in sRGB, the others colour-mapped."""
     mask = maps.get("mask")
     if mask is None:
-        mask = np.any(maps["normals"] != 0, axis=-1)
+        return
     if "normals" in maps:
         code = np.where(mask[..., None], (maps["normals"] + 1.0) * (65535 / 2), 0.0)
         yield "normals.png", png(np.rint(np.clip(code, 0, 65535)).astype(np.uint16))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from sharpvision.report.surface import surface_mesh
 from sharpvision.solvers import Solution
 
 # What the maps hold already, and what can be rendered again from the rest.
-_NOT_PARAMETERS = {"normals", "depth", "predicted", "predicted_physics"}
+_NOT_PARAMETERS = {"normals", "depth", "predicted", "predicted_physics", "predicted_lights"}
 
 
 def write(solution: Solution, out: str | Path, overwrite: bool = False) -> Path:
@@ -50,7 +51,13 @@ def write_files(solution: Solution, folder: OutputFolder) -> dict[str, Any]:
 
 
 def _write_maps(maps: dict[str, np.ndarray], file: Path) -> None:
-    np.savez_compressed(file, allow_pickle=False, **maps)
+    """What `numpy.savez_compressed` writes, less the time of day, so that equal maps are equal bytes."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, values in maps.items():
+            entry = zipfile.ZipInfo(f"{name}.npy")
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(entry, "w", force_zip64=True) as stream:
+                np.lib.format.write_array(stream, values, allow_pickle=False)
 
 
 def _parameters(solution: Solution) -> bytes:
@@ -61,4 +68,4 @@ def _parameters(solution: Solution) -> bytes:
         if name not in _NOT_PARAMETERS and isinstance(value, torch.Tensor)
     }
     frame = "OpenCV camera: x right, y down, z forward"
-    return safetensors.torch.save(tensors, metadata={"method": solution.method, "frame": frame})
+    return safetensors.torch.save(tensors, metadata={"frame": frame})  # one entry: safetensors keeps no order of several

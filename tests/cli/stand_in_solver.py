@@ -5,6 +5,7 @@ Least squares after a loop that takes SECONDS and, as the real solvers do, answe
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 import torch
 
 from sharpvision import reconstruct
+from sharpvision.cli.main import main
 from sharpvision.data import PhotometricObservations
 from sharpvision.solvers import Solution, Status, Step
 
@@ -65,8 +67,15 @@ def least_squares(
     )
 
 
-if __name__ == "__main__":
-    from sharpvision.cli.main import main
+def command(seconds: float, arguments: list[str], log: str) -> None:
+    """`sharpvision ARGUMENTS` with this solver, in a process made for it; output goes to LOG.out and LOG.err."""
+    for descriptor, suffix in ((2, "err"), (1, "out")):
+        os.dup2(os.open(f"{log}.{suffix}", os.O_WRONLY | os.O_CREAT), descriptor)
+    sys.argv = ["sharpvision", *arguments]
+    reconstruct.photometric_stereo = solver(seconds)  # type: ignore[attr-defined]
+    main()
 
+
+if __name__ == "__main__":
     reconstruct.photometric_stereo = solver(float(sys.argv.pop(1)))  # type: ignore[attr-defined]
     main()
