@@ -58,11 +58,11 @@ def hemisphere(size: int) -> Surface:
     return _from_height(x, y, 0.9 * torch.sqrt(torch.clamp(1 - (x**2 + y**2) / 0.81, min=1e-9)), inside)
 
 
-@SURFACES.register("steps")
-def steps(size: int) -> Surface:
+@SURFACES.register("leaves")
+def leaves(size: int) -> Surface:
     """Two arched leaves on a wavy ground: each grows out of the ground at one end and stands above it at the other, so
-    its sides and its end are steps, of up to 0.45 half images. The leaf's root ties its height to the ground, and the
-    arch gives the two sides of a step different slopes: what bilateral integration needs to see a step."""
+    its sides and its tip are steps, of up to 0.45 half images. Well-posed, but harder than `steps`: only the leaf's
+    root tells its height, and steps that meet the root at small height are easily smoothed over."""
     x, y = _grid(size)
     height = 0.06 * torch.sin(3 * x + 1) + 0.06 * torch.cos(3 * y)
     for middle, width, direction in ((-0.45, 0.3, 1.0), (0.42, 0.36, -1.0)):
@@ -73,9 +73,11 @@ def steps(size: int) -> Surface:
     return _from_height(x, y, height)
 
 
-@SURFACES.register("spiral")
-def spiral(size: int) -> Surface:
-    """A spiral ramp on a dome: one step along a ray, growing from nothing at the middle to 0.75 half images."""
+@SURFACES.register("steps")
+def steps(size: int) -> Surface:
+    """A spiral ramp on a dome: one step along a ray, which grows from nothing at the middle to 0.75 half images.
+
+    Well-posed: around the middle the two sides of the step are joined, so the normals tell its height."""
     x, y = _grid(size)
     radius = torch.sqrt(x**2 + y**2)
     return _from_height(x, y, 0.4 * torch.cos(1.5 * radius) + 0.12 * torch.atan2(y, x) * torch.clamp(radius, max=1.0))

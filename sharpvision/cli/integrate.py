@@ -40,7 +40,7 @@ def integrate(  # noqa: PLR0913  (a command has as many parameters as options)
     mask: Annotated[Path | None, typer.Option(metavar="FILE", help="Image, white on the object.")] = None,
     sharpness: Annotated[
         float, typer.Option(metavar="K", min=1e-3, help="Of bilateral's weights; larger cuts at smaller steps.")
-    ] = 4.0,
+    ] = 8.0,
     max_steps: Annotated[int, typer.Option(metavar="N", min=1, help="Of bilateral's reweighting.")] = 150,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier output.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 unless the solve converged.")] = False,

@@ -20,15 +20,15 @@ class IntegrationSettings:
     reweighting. `min_nz` clamps -n_z (perspective: the cosine times the ray's length) from below, which bounds slopes.
 
     >>> IntegrationSettings(method="bilateral").k
-    4.0
+    8.0
     """
 
     method: str = "least_squares"
     focal_px: float | None = None
     principal_point: tuple[float, float] | None = None
-    k: float = 4.0
+    k: float = 8.0
     max_steps: int = 150
-    tolerance: float = 1e-4
+    tolerance: float = 1e-3
     min_nz: float = 0.05
 
     def __post_init__(self) -> None:
