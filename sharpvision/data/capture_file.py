@@ -15,7 +15,7 @@ NAME = "capture.json"
 OPENCV_FRAME = "x right, y down, z forward"
 
 LightsFrame = Literal["x right, y up, z to the camera", "x right, y down, z forward"]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 
 
 class _Strict(BaseModel):
@@ -61,7 +61,7 @@ class CaptureFile(_Strict):
     """
 
     response: Literal["linear", "srgb", "unknown"] | None = None
-    bits: Annotated[int, Field(ge=1, le=32)] | None = None
+    bits: Annotated[int, Field(ge=1, le=32, strict=True)] | None = None
     lights_frame: LightsFrame = "x right, y up, z to the camera"
     length_unit: str = "px"
     camera: CaptureCamera | None = None
@@ -116,6 +116,10 @@ def read_capture_file(folder: Path) -> CaptureFile | None:
         raise _in_one_line(path, error, content) from error
 
 
+_PLAIN = {"missing": "one more entry", "tuple_type": "a list", "model_type": "an object {..}"}
+"""Types of pydantic's errors whose words are Python's, not JSON's."""
+
+
 def _in_one_line(path: Path, error: ValidationError, content: dict[str, Any]) -> InputError:
     """The first thing that pydantic found wrong."""
     first = error.errors(include_url=False)[0]
@@ -125,8 +129,13 @@ def _in_one_line(path: Path, error: ValidationError, content: dict[str, Any]) ->
         known = CaptureCamera if first["loc"][0] == "camera" and len(first["loc"]) > 1 else CaptureFile
         return InputError(where, f"one of the keys {', '.join(known.model_fields)}",
                           f"the unknown key {first['loc'][-1]!r}", "correct its spelling or remove it")  # fmt: skip
-    found = repr(first.get("input"))
     message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if first["type"] == "value_error":
-        return InputError(where, message, "that it does not", "correct the entry")
-    return InputError(where, message, found if len(found) <= 60 else found[:57] + "...", "correct the value")
+        return InputError(where, f"consistent entries ({message})", "that they are not", "correct them")
+    found = first.get("input")
+    if first["loc"][0] == "light_distance":  # pydantic speaks of the branches of a union
+        where, found = f"{path}, light_distance", content["light_distance"]
+        message = "a number of mask sides above zero, 'infinite', or {'value': .., 'unit': ..}"
+    message = _PLAIN.get(first["type"], message)
+    text = json.dumps(found)
+    return InputError(where, message, text if len(text) <= 60 else text[:57] + "...", "correct the value")

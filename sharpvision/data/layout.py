@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,8 @@ def find_layout(folder: Path, mask: Path | None = None) -> Layout:
     depth and albedo (by the words of their names) and `mask`. The lights' files may also lie in the parent folder.
     Raises `InputError` where there are no photographs or no lights.
     """
-    if not folder.exists() and (source := source_of(folder)):
+    source = source_of(folder)
+    if source and not os.path.lexists(folder):
         raise InputError(folder, "a folder of photographs", "nothing of that name", f"{source} and unpack it there")
     files = list_folder(folder, "a folder of photographs")
     listing = folder / _LISTING
@@ -48,6 +50,7 @@ def find_layout(folder: Path, mask: Path | None = None) -> Layout:
         photographs = [p for p in files if is_photograph(p) and p.resolve() != own]
     if not photographs:
         raise InputError(folder, f"photographs ({FORMATS})", _what_else(folder, files), "name the folder with them")
+    _check_one_file_each(photographs)
     directions, notes = folder / DIRECTIONS, []
     if directions not in files:
         directions = folder.resolve().parent / DIRECTIONS
@@ -68,6 +71,15 @@ def find_layout(folder: Path, mask: Path | None = None) -> Layout:
         truth=_first(files, {"normal_gt"}, _TRUTH_SUFFIXES),
         notes=tuple(notes),
     )
+
+
+def _check_one_file_each(photographs: list[Path]) -> None:
+    """`InputError` where a photograph is there twice, as cameras that keep RAW and JPEG leave it."""
+    seen: dict[str, Path] = {}
+    for path in photographs:
+        if (twin := seen.setdefault(path.stem, path)) is not path:
+            raise InputError(path.parent, "one file for each photograph", f"{twin.name} and {path.name}",
+                             "keep one format in the folder")  # fmt: skip
 
 
 def is_photograph(path: Path) -> bool:
@@ -99,7 +111,8 @@ def _first(files: list[Path], stems: set[str], suffixes: frozenset[str] | set[st
 
 def _what_else(folder: Path, files: list[Path]) -> str:
     """What a folder without photographs holds instead."""
-    below = sorted(p.name for p in folder.iterdir() if p.is_dir() and any(map(is_photograph, p.iterdir())))
+    below = sorted(p.parent.name for p in folder.glob("*/light_directions.txt"))
+    below = below or sorted({p.parent.name for p in folder.glob("*/*") if is_photograph(p)})
     if below:
         return f"none, but folders with photographs: {', '.join(below[:5])}"
     return f"none among {len(files)} files" if files else "an empty folder"

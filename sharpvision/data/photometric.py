@@ -117,7 +117,9 @@ def _gains(folder: Path, capture: CaptureFile, total: int) -> np.ndarray:
     """Factors (N,) in (0, 1] that undo the exposures, 1 for the shortest."""
     if capture.exposures is None:
         return np.ones(total, np.float32)
-    check_count(folder / NAME, len(capture.exposures), total, "photograph in 'exposures'")
+    if len(capture.exposures) != total:
+        raise InputError(f"{folder / NAME}, exposures", f"{total} numbers, one for each photograph",
+                         f"{len(capture.exposures)}", "correct the list")  # fmt: skip
     exposures = np.array(capture.exposures)
     return (exposures.min() / exposures).astype(np.float32)
 
