@@ -25,7 +25,7 @@ def write_dng(path: Path, mosaic: np.ndarray, orientation: int = 1) -> None:
         (262, SHORT, [32803]), (271, ASCII, b"sharpvision\0"), (272, ASCII, b"mosaic\0"), (273, LONG, [8]),
         (274, SHORT, [orientation]), (277, SHORT, [1]), (278, LONG, [height]), (279, LONG, [mosaic.nbytes]),
         (284, SHORT, [1]), (33421, SHORT, [2, 2]), (33422, BYTE, bytes([0, 1, 1, 2])),
-        (50706, BYTE, bytes([1, 4, 0, 0])), (50708, ASCII, b"sharpvision mosaic\0"), (50714, LONG, [0]), (50717, LONG, [65535]),
+        (50706, BYTE, bytes([1, 4, 0, 0])), (50708, ASCII, b"mosaic\0"), (50714, LONG, [0]), (50717, LONG, [65535]),
         (50721, SIGNED_RATIONAL, identity), (50728, RATIONAL, [1, 1] * 3), (50778, SHORT, [21]),
     ]  # fmt: skip
     pixels = mosaic.astype("<u2").tobytes()
