@@ -34,7 +34,8 @@ class BackendUnavailable(SharpVisionError):
 
     def __init__(self, extra: str, purpose: str) -> None:
         self.extra = extra
-        super().__init__(f"{purpose}: expected the extra '{extra}', found it missing; run: pip install 'sharpvision[{extra}]'")
+        fix = f"run: pip install 'sharpvision[{extra}]'"
+        super().__init__(f"{purpose}: expected the extra '{extra}', found it missing; {fix}")
 
 
 class SolveFailed(SharpVisionError):

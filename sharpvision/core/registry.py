@@ -37,7 +37,8 @@ class Registry(Generic[T]):
 
     def __getitem__(self, name: str) -> T:
         if name not in self._entries:
-            raise InputError(f"{self.kind} {name!r}", f"one of {', '.join(sorted(self._entries))}", repr(name), "use one of these")
+            expected = f"one of {', '.join(sorted(self._entries))}"
+            raise InputError(f"{self.kind} {name!r}", expected, repr(name), "use one of these")
         return self._entries[name]
 
     def __iter__(self) -> Iterator[str]:
