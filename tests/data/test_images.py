@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import OpenEXR
 import pytest
-from folders import codes, write_dng, write_image
+from folders import codes, write_image
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -207,27 +207,6 @@ def test_raw_without_rawpy_names_the_extra(tmp_path: Path, monkeypatch: pytest.M
         decode(tmp_path / "a.NEF")
 
 
-@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_raw_is_linear_in_the_sensors_own_colours_and_upright(tmp_path: Path, orientation: int) -> None:
-    pytest.importorskip("rawpy", reason="the extra 'raw' is not installed")
-    mosaic = np.zeros((64, 96), np.uint16)
-    colour = np.array([4000, 8000, 2000])
-    mosaic[::2, ::2], mosaic[::2, 1::2], mosaic[1::2, ::2], mosaic[1::2, 1::2] = colour[[0, 1, 1, 2]]
-    mosaic[:, 48:] //= 2
-    write_dng(tmp_path / "a.dng", mosaic, 16383, orientation)
-    found = decode(tmp_path / "a.dng")
-    assert found.orientation == orientation
-    stand_in = Image.fromarray(np.dstack([np.arange(96) < 48] * 3).repeat(64, 0).astype(np.uint8))
-    stand_in.getexif()[ORIENTATION] = orientation
-    bright = np.asarray(ImageOps.exif_transpose(stand_in))[..., :1] > 0
-    expected = np.where(bright, colour, colour / 2) / 16383 * 65535
-    close = np.isclose(found.pixels, expected, atol=3).all(-1)
-    assert found.pixels.shape == expected.shape
-    assert close.mean() > 0.9  # all but the border between the halves, which demosaicking blurs
-    assert close[0, 0]
-
-
-@pytest.mark.raw
 def test_a_damaged_raw_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("rawpy", reason="the extra 'raw' is not installed")
     (tmp_path / "a.nef").write_bytes(b"no photograph" * 30)
