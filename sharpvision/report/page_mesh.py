@@ -39,7 +39,8 @@ class PageMesh:
 def surface_mesh(subject: Subject, camera: Camera, max_triangles: int = MAX_TRIANGLES) -> PageMesh | None:
     """The depth map as a mesh of at most `max_triangles`, cut where it jumps; None without depth or any triangle.
 
-    Vertices are measured pixels, not averages, so that a jump in depth stays sharp.
+    Vertices are measured pixels, not averages, so that a jump in depth stays sharp; only the rim, a staircase of
+    pixels, is evened along its length.
     """
     if subject.depth is None:
         return None
@@ -58,6 +59,7 @@ def surface_mesh(subject: Subject, camera: Camera, max_triangles: int = MAX_TRIA
     faces = faces[_on_one_surface(vertices, tilt, faces)][:max_triangles]
     if faces.size == 0:
         return None
+    vertices = _even_rim(vertices, faces)
     used = np.unique(faces)
     renumber = np.full(len(vertices), -1, dtype=np.int64)
     renumber[used] = np.arange(used.size)
@@ -115,3 +117,18 @@ def _on_one_surface(vertices: np.ndarray, normals: np.ndarray, faces: np.ndarray
     expected = np.abs((mean[..., :2] * edge[..., :2]).sum(-1)) / np.maximum(mean[..., 2], 1e-2)
     across = np.linalg.norm(edge[..., :2], axis=-1)
     return (np.abs(edge[..., 2]) <= STEEPER * expected + SLACK * across).all(1)
+
+
+def _even_rim(vertices: np.ndarray, faces: np.ndarray, rounds: int = 8) -> np.ndarray:
+    """Vertices with those on an open edge moved towards the mean of their neighbours along that edge."""
+    edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
+    edges, count = np.unique(edges, axis=0, return_counts=True)
+    rim = edges[count == 1]
+    moved = vertices.copy()
+    ends = np.concatenate([rim, rim[:, ::-1]])
+    number = np.bincount(ends[:, 0], minlength=len(vertices))
+    on_rim = number > 0
+    for _ in range(rounds):
+        total = np.stack([np.bincount(ends[:, 0], moved[ends[:, 1], c], len(vertices)) for c in range(3)], -1)
+        moved[on_rim] += 0.5 * (total[on_rim] / number[on_rim, None] - moved[on_rim])
+    return moved

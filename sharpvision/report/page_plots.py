@@ -110,7 +110,7 @@ def _axes(height: float = 2.9) -> tuple[Figure, Any]:
 
 
 def _svg(figure: Figure, label: str) -> str:
-    """The figure as an SVG element: text stays text, colours become CSS variables, no identifiers that could clash."""
+    """The figure as an SVG element: text stays text, colours become CSS variables, identifiers get a prefix."""
     buffer = io.StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": label}):
         FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
@@ -120,6 +120,9 @@ def _svg(figure: Figure, label: str) -> str:
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r"font: [^;\"]*?(\d+(?:\.\d+)?)px[^;\"]*", r"font-size: \1px", svg)
+    prefix = label.split()[0].lower()
+    for mark in ('id="', "url(#", 'xlink:href="#'):
+        svg = svg.replace(mark, f"{mark}{prefix}-")
     for stand_in, variable in THEME.items():
         svg = svg.replace(stand_in, variable)
     return svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)

@@ -16,13 +16,13 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
+from sharpvision.materials.lobe_mixture import ROUGH_DIFFUSE_VARIANCE
 from sharpvision.report.page_pictures import srgb
 from sharpvision.report.page_subject import Subject, coverage, shrink
 from sharpvision.solvers.solution import Solution
 
 MAX_PIXELS = 400_000
 MARGIN_PX = 4  # how far values reach over the mask's rim, so that interpolation does not fade there
-ROUGH_DIFFUSE_VARIANCE = 0.5  # Oren-Nayar sigma^2 of the rough diffuse term
 FILL = 0.015  # light from everywhere, for display: keeps what lies in shadow readable
 
 

@@ -134,7 +134,7 @@ async function relight() {
   gl.uniform1i(at.lobeCount, description.alpha.length);
   if (description.alpha.length) gl.uniform1fv(at.alpha, description.alpha);
 
-  const state = { x: -0.45, y: 0.5, mode: 0, stops: 0, shadows: description.relief, moving: !stillMotion.matches, phase: 2.2, scale: 1, slow: 0 };
+  const state = { x: -0.45, y: 0.5, mode: 0, stops: 0, shadows: description.relief, moving: !stillMotion.matches, phase: 2.2, scale: 1, slow: 0, taps: 64 };
   let placed = { zoom: 1, left: 0, top: 0, radius: 1 };
 
   // Light direction of a point of the unit disc (beyond it: the horizon), z to the viewer.
@@ -159,7 +159,7 @@ async function relight() {
     gl.uniform1f(at.exposure, description.exposure * Math.pow(2, state.stops));
     gl.uniform3f(at.light, ...light);
     gl.uniform1i(at.mode, state.mode);
-    gl.uniform1i(at.shadowSteps, state.shadows ? 64 : 0);
+    gl.uniform1i(at.shadowSteps, state.shadows ? state.taps : 0);
     gl.uniform3f(at.background, 0.055, 0.058, 0.064);
     gl.drawArrays(gl.TRIANGLES, 0, 3);
     const radius = Math.min(canvas.clientWidth, canvas.clientHeight) / 2;
@@ -238,6 +238,16 @@ async function relight() {
   if (shadows) shadows.addEventListener("change", () => { state.shadows = shadows.checked; ask(); });
   if (shadows) state.shadows = shadows.checked;
   canvas.addEventListener("webglcontextlost", () => fallBack(stage, "The graphics driver let go of the picture; reload the page to relight it."));
+  // Without a graphics card a picture may take long: draw fewer pixels and follow shadows in longer strides.
+  const timed = () => {
+    const start = performance.now();
+    draw();
+    gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
+    return performance.now() - start;
+  };
+  timed();   // compiles
+  const cost = timed();
+  if (cost > 40) Object.assign(state, { taps: 24, scale: Math.max(0.4, Math.min(1, Math.sqrt(2 * 40 / cost))) });
   setMoving(state.moving);
   draw();
   stage.classList.add("live");
