@@ -108,7 +108,7 @@ CASES: dict[str, tuple[Damage, str, str]] = {
     "unknown key": (_write("capture.json", '{"bit": 8}'), "capture.json, bit", "the unknown key 'bit'"),
     "too many bits": (_write("capture.json", '{"bits": 17}'), "capture.json, bits", "at most the 16 bits"),
     "bits that do not hold": (_dark_tail, "capture.json, bits", "expected values below 4096"),
-    "count of exposures": (_write("capture.json", '{"exposures": [1, 2]}'), "capture.json, exposures", "4 numbers, one"),
+    "count of exposures": (_write("capture.json", '{"exposures": [1, 2]}'), "capture.json, exposures", "4 numbers"),
     "two formats": (_write("001.tif", "II*"), "", "one file for each photograph, found 001.png and 001.tif"),
     "listed but missing": (_write("filenames.txt", "001.png\nx.png\n"), "filenames.txt, line 2", "'x.png', not there"),
     "truth of another size": (_image("normal_gt.png", np.full((5, 8, 3), 65535, np.uint16) // 2 * np.uint16([1, 1, 2])),
