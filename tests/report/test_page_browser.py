@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 from page_solutions import glossy_sphere
+from PIL import Image
 from synthetic_solution import sphere_solution
 
 from sharpvision.report.page import build_page
