@@ -9,6 +9,7 @@ import typer
 import sharpvision
 from sharpvision.cli.bench import bench
 from sharpvision.cli.demo import demo
+from sharpvision.cli.integrate import integrate
 from sharpvision.cli.photometric import photometric
 
 app = typer.Typer(
@@ -18,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(photometric)
+app.command()(integrate)
 app.command()(bench)
 app.add_typer(demo, name="demo")
 

@@ -91,6 +91,9 @@ class Interruption:
     def __exit__(self, *raised: object) -> None:
         for number, handler in self._earlier.items():
             signal.signal(number, handler)
+        if self.received and isinstance(raised[1], Exception):
+            # A library that swallowed the interrupt while it was loading is left half-loaded, and breaks later.
+            raise Stopped(self.received) from raised[1]
 
     @property
     def exit_code(self) -> int:

@@ -129,10 +129,10 @@ BREAK: dict[str, tuple[Callable[[Path], object], str]] = {
     "identical lights": (lambda f: _lights(f, lambda lights: 0 * lights + [0, 0, 1]), "light_directions.txt"),
     "coplanar lights": (lambda f: _lights(f, lambda lights: lights * [1, 0, 1]), "light_directions.txt"),
     "too few lights in the file": (lambda f: _lights(f, lambda lights: lights[:-1]), "light_directions.txt"),
-    "too many lights in the file": (lambda f: _lights(f, lambda lights: lights[[0, *range(7)]]), "light_directions.txt"),
-    "fewer than 3": (lambda f: ([(f / f"00{i}.png").unlink() for i in range(3, 8)], _lights(f, lambda s: s[:2])), "sphere"),
+    "too many lights in the file": (lambda f: _lights(f, lambda s: s[[0, *range(7)]]), "light_directions.txt"),
+    "fewer than 3": (lambda f: (_lights(f, lambda s: s[:2]), [p.unlink() for p in f.glob("00[3-7].png")]), "sphere"),
     "no lights": (lambda f: (f / "light_directions.txt").unlink(), "light_directions.txt"),
-    "negative intensities": (lambda f: np.savetxt(f / "light_intensities.txt", -np.ones((7, 3))), "light_intensities.txt"),
+    "negative intensities": (lambda f: np.savetxt(f / "light_intensities.txt", -np.ones((7, 3))), "intensities.txt"),
     "saturated image": (lambda f: _image(f, "001.png", lambda i: i * 0 + 65535), "001.png"),
     "black image": (lambda f: _image(f, "001.png", lambda i: i * 0), "001.png"),
     "empty mask": (lambda f: _image(f, "mask.png", lambda i: i * 0), "mask.png"),
@@ -140,7 +140,7 @@ BREAK: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty image file": (lambda f: (f / "002.png").write_bytes(b""), "002.png"),
     "truncated image": (lambda f: (f / "002.png").write_bytes((f / "002.png").read_bytes()[:300]), "002.png"),
     "no image": (lambda f: (f / "002.png").write_text("hello"), "002.png"),
-    "capture file with an unknown key": (lambda f: (f / "capture.json").write_text('{"respons": "linear"}'), "capture.json"),
+    "unknown key in the capture file": (lambda f: (f / "capture.json").write_text('{"respons": "srgb"}'), "respons"),
     "capture file that is no JSON": (lambda f: (f / "capture.json").write_text("{"), "capture.json"),
 }
 
@@ -165,7 +165,8 @@ def test_bad_arguments_are_one_line_and_two(capture: Path, tmp_path: Path) -> No
     "arguments",
     [
         ["--no-such-option"], ["--method", "magic"], ["--light-distance", "-3"], ["--light-distance", "nan"],
-        ["--light-distance", "near"], ["--light-count", "2"], ["--response", "gamma"], ["--max-size", "0"], ["--focal", "0"],
+        ["--light-distance", "near"], ["--light-count", "2"], ["--response", "gamma"], ["--max-size", "0"],
+        ["--focal", "0"],
     ],
 )  # fmt: skip
 def test_usage_errors_keep_the_usual_form(capture: Path, tmp_path: Path, arguments: list[str]) -> None:
@@ -242,7 +243,7 @@ def test_a_reader_that_goes_away_is_no_error(capture: Path, tmp_path: Path) -> N
 def test_version_and_help() -> None:
     assert run("--version").stdout == f"sharpvision {__version__}\n"
     assert run("--help").exit_code == 0
-    for command in ("photometric", "bench", "demo"):
+    for command in ("photometric", "integrate", "bench", "demo"):
         assert command in run("--help").stdout
 
 

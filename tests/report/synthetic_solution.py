@@ -35,7 +35,8 @@ def sphere_solution(size: int = 24, truth: bool = True, **changes: Any) -> Solut
         message="the cost no longer falls",
         values={
             "normals": normals, "depth": depth, "albedo": torch.where(mask[..., None], 0.5, 0.0).expand(-1, -1, 3),
-            "predicted": images[:2], "predicted_lights": torch.tensor([0, 1]), "lobe_roughness": torch.tensor([0.1, 0.4]),
+            "predicted": images[:2], "predicted_lights": torch.tensor([0, 1]),
+            "lobe_roughness": torch.tensor([0.1, 0.4]),
         },
         std={"normals": torch.where(mask, 1.5, torch.nan)},
         history=[Step(1.0, 1.0, 0.1, 0.0, 0.1, "start"), Step(0.5, 0.1, 0.1, 0.0, 0.2, "start")],

@@ -24,8 +24,8 @@ from sharpvision.report.surface import surface_mesh
 from sharpvision.solvers import Solution, Status
 
 FILES = {
-    "result.json", "maps.npz", "normals.png", "albedo.png", "depth.png", "std.png", "error.png", "validity.png", "mask.png",
-    "mesh.glb", "mesh.ply", "parameters.safetensors", "report.html",
+    "result.json", "maps.npz", "normals.png", "albedo.png", "depth.png", "std.png", "error.png", "validity.png",
+    "mask.png", "mesh.glb", "mesh.ply", "parameters.safetensors", "report.html",
 }  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def test_mesh_reads_back_facing_the_viewer(out: Path, form: str) -> None:
     np.testing.assert_allclose(mesh.vertices[:, 2], -depth[mask].numpy(), rtol=1e-6)
     np.testing.assert_allclose(mesh.bounds[:, 1], [-(24 - 2 + 0.5), -(1 + 0.5)], atol=1.01)  # y up: below zero
     colours = mesh.visual.vertex_attributes["color"] if form == "glb" else mesh.visual.vertex_colors
-    assert np.asarray(colours)[0, 0] == (128 if form == "glb" else 188)  # glTF's colours are linear, PLY's are what a screen shows
+    assert np.asarray(colours)[0, 0] == (128 if form == "glb" else 188)  # glTF's are linear, PLY's in sRGB
 
 
 def test_glb_is_no_metal(out: Path) -> None:
