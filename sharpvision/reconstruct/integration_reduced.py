@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from sharpvision.reconstruct.integration_settings import IntegrationSettings
 
 # unknowns that a method solves for in reasonable time and memory: one linear solve, or tens of them
-LIMITS = {"least_squares": 4_000_000, "bilateral": 1_000_000}
+LIMITS = {"least_squares": 2_000_000, "bilateral": 500_000}
 
 
 def reduction_factor(pixels: int, method: str) -> int:
     """Side of a cell in pixels such that about at most the method's limit of cells cover the mask.
 
     >>> reduction_factor(24_000_000, "least_squares"), reduction_factor(250_000, "bilateral")
-    (3, 1)
+    (4, 1)
     """
     return max(1, math.ceil(math.sqrt(pixels / LIMITS[method])))
 
