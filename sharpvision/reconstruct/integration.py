@@ -47,8 +47,9 @@ def integrate_normals(normals: Tensor, mask: Tensor, settings: IntegrationSettin
     int32, the 4-connected parts of the mask from 0, -1 outside.
     Gauge: each component has a constant that normals can't tell: its mean depth is 0 (orthographic), its mean log
     depth is 0, so its depth is a multiple of the unknown distance (perspective).
-    `status` is ILL_POSED where the bilateral method finds parts that steps surround on all sides (their height is
-    undetermined; share of the pixels in `figures["undetermined_share"]`). Raises `InputError` for an empty mask, for
+    `status` is ILL_POSED where the bilateral weights cut off parts of 1 % of the pixels or more (their share is in
+    `figures["undetermined_share"]`). A part that a step surrounds on all sides leaves no trace in the normals, so its
+    height is lost without notice where its rim can pass for a crease. Raises `InputError` for an empty mask, for
     shapes that disagree, and where no normal is known.
     Quéau, Durou, Aujol: Normal Integration: A Survey, JMIV 2018; Cao et al.: Bilateral Normal Integration, ECCV 2022.
 
@@ -148,7 +149,7 @@ def _notes(settings: IntegrationSettings, components: int, result: _Integrated) 
     """What a user must know about the depth."""
     notes = []
     if settings.focal_px is None:
-        notes.append("no focal length was given: the camera is taken as orthographic, depth is in pixels")
+        notes.append("without a focal length the camera is orthographic: depth is in pixels")
     else:
         notes.append("depth is relative: the normals do not tell the distance, the mean log depth is 0")
     if components > 1:
