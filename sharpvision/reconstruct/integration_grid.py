@@ -106,7 +106,8 @@ class SlopeEquations:
     Orthographic: s = n_z, t = (n_x, n_y), z the depth in pixels. Perspective, with z = log depth and the ray
     r = ((u - c_x) / f, (v - c_y) / f, 1): s = f n.r, t = (n_x, n_y); from n . d(depth r)/du = 0. `s` is clamped to
     at most -min_nz (times f), so slopes stay finite; in OpenCV's frame a visible surface has s < 0.
-    `unknown` counts the pixels whose normal was zero or not finite: they are flat with a confidence of 1e-3.
+    `unknown` counts the pixels whose normal was zero or not finite: they get (0, 0, -1), hence t = 0 (flat), with a
+    confidence of 1e-3.
     """
 
     scale: Floats
@@ -133,8 +134,6 @@ def slope_equations(
         height, width = graph.shape
         centre = settings.principal_point or (width / 2, height / 2)
         x, y = (graph.columns + 0.5 - centre[0]) / focal, (graph.rows + 0.5 - centre[1]) / focal
-        # an unknown normal faces along its own ray, so that its depth is constant
-        n[~known] = -np.stack([x, y, np.ones_like(x)], 1)[~known] * [0.0, 0.0, 1.0]
         scale = focal * (n[:, 0] * x + n[:, 1] * y + n[:, 2])
     confidence = np.ones(graph.size) if weights is None else np.asarray(weights[graph.rows, graph.columns], np.float64)
     confidence = np.where(known & np.isfinite(confidence), np.maximum(confidence, 1e-3), 1e-3)
