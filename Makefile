@@ -31,6 +31,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP)  ## photometric stereo on the example that comes with sharpvision, into out/demo
 	@echo "== sharpvision demo photometric --out $(OUT)"
+	@mkdir -p $(dir $(OUT))
 	@$(BIN)/sharpvision demo photometric --out $(OUT) --overwrite
 	@echo "== open $(OUT)/report.html in a browser"
 

@@ -15,7 +15,7 @@ from sharpvision.cli.photometric_run import Request, solve_and_write
 if TYPE_CHECKING:
     from sharpvision.data import PhotometricObservations
 
-PHOTOMETRIC_EXAMPLE = "photometric_example"
+PHOTOMETRIC_EXAMPLE = "photometric/figurine"
 
 demo = typer.Typer(help="Solve an example that comes with sharpvision.", no_args_is_help=True)
 

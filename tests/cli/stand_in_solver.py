@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-import sharpvision.report.photometric  # noqa: F401
+import sharpvision.report.photometric
 import sharpvision.report.progress  # noqa: F401  (both are loaded before the fork of the tests that fork)
 from sharpvision import reconstruct
 from sharpvision.cli.main import main
