@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 import jinja2
+import numpy as np
 from markupsafe import Markup
 
 from sharpvision.report.page_inputs import comparison, contact_strip
@@ -17,7 +18,7 @@ from sharpvision.report.page_pictures import DIVERGING, data_uri, gradient
 from sharpvision.report.page_plots import calibration, convergence
 from sharpvision.report.page_relight import Material, direction, fitted_material, pack, poster
 from sharpvision.report.page_subject import Subject, subject
-from sharpvision.report.result import plain, score, versions
+from sharpvision.report.result import plain, versions
 from sharpvision.solvers.solution import Solution, Status
 
 SCRIPTS = ("webgl.js", "brdf.js", "relight.js", "mesh_viewer.js", "page.js")
@@ -37,7 +38,7 @@ def build_page(solution: Solution, figures: Mapping[str, Any]) -> str:
     predicted images, history), its section is left out. Names from outside are escaped.
     """
     shown = subject(solution)
-    figures = {**plain(solution.figures), **score(solution), **plain(figures)}
+    figures = {**plain(solution.figures), **_errors(shown), **plain(figures)}
     material = fitted_material(solution, shown)
     mesh = surface_mesh(shown, _camera(solution, shown))
     compared = comparison(solution, shown)
@@ -97,6 +98,15 @@ def _facts(solution: Solution) -> list[str]:
     if solution.seconds > 0:
         facts.append(f"{solution.seconds:.1f} s" if solution.seconds < 60 else f"{solution.seconds / 60:.1f} min")
     return facts
+
+
+def _errors(shown: Subject) -> dict[str, float]:
+    """The figures of the headline; `result.json` holds the same."""
+    if shown.error_deg is None:
+        return {}
+    known = shown.error_deg[np.isfinite(shown.error_deg)]
+    values = (known.mean(dtype=np.float64), *np.percentile(known, (50, 90)))
+    return dict(zip(HEADLINES, map(float, values), strict=True))
 
 
 def _relight(material: Material) -> dict[str, Any]:

@@ -49,22 +49,22 @@ class Comparison:
 def read_photographs(observations: Any, subject: Subject, lights: list[int], max_side: int) -> np.ndarray:
     """The chosen photographs, cropped to the subject and box-averaged to at most `max_side`, (n, h, w, 3) linear.
 
-    Reads strips, so that large photographs need not be in memory together.
+    Reads one photograph after the other in strips, so that large ones need not be in memory together.
     """
     rows, columns = subject.window
     factor = max(1, math.ceil(max(subject.mask.shape) / max_side))
-    source = observations.source.select(lights)
     strip = factor * max(1, 512 // factor)
-    parts = []
-    for top in range(rows.start, rows.stop, strip):
-        bottom = min(top + strip, rows.stop)
-        images = np.nan_to_num(source.read(top, bottom)[0][:, :, columns].numpy())
-        height, width = images.shape[1] // factor * factor, images.shape[2] // factor * factor
-        if height == 0:
-            continue
-        blocks = images[:, :height, :width].reshape(len(lights), height // factor, factor, width // factor, factor, 3)
-        parts.append(blocks.mean((2, 4), dtype=np.float32))
-    return np.concatenate(parts, 1) if parts else np.zeros((len(lights), 1, 1, 3), np.float32)
+    images = []
+    for light in lights:
+        source = observations.source.select([light])
+        parts = []
+        for top in range(rows.start, rows.stop - factor + 1, strip):
+            image = source.read(top, min(top + strip, rows.stop))[0][0, :, columns].numpy()
+            height, width = image.shape[0] // factor, image.shape[1] // factor
+            blocks = image[: height * factor, : width * factor].reshape(height, factor, width, factor, 3)
+            parts.append(blocks.mean((1, 3), dtype=np.float32))
+        images.append(np.concatenate(parts))
+    return np.nan_to_num(np.stack(images))
 
 
 def contact_strip(observations: Any, subject: Subject) -> list[Contact]:

@@ -7,10 +7,11 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from torch import Tensor
 
 from sharpvision.core.frames import opengl_from_opencv
-from sharpvision.report.result import angular_error_map
+from sharpvision.geometry.normals import angular_error_deg
 from sharpvision.solvers.solution import Solution
 
 
@@ -69,8 +70,18 @@ def subject(solution: Solution) -> Subject:
         depth=None if depth is None else np.where(inside, depth, np.nan),
         std_deg=None if std is None else np.where(inside, std, np.nan),
         truth=truth,
-        error_deg=cropped(angular_error_map(solution)) if truth is not None else None,
+        error_deg=None if truth is None else _error_deg(turned, truth, inside),
     )
+
+
+def _error_deg(normals: np.ndarray, truth: np.ndarray, mask: np.ndarray, strip: int = 256) -> np.ndarray | None:
+    """Angle to the true normals in degrees, NaN where unknown, strip by strip to save memory; None without any."""
+    error = np.full(mask.shape, np.nan, np.float32)
+    for top in range(0, mask.shape[0], strip):
+        rows = slice(top, top + strip)
+        error[rows] = angular_error_deg(torch.from_numpy(normals[rows]), torch.from_numpy(truth[rows])).numpy()
+    error[~mask] = np.nan
+    return error if np.isfinite(error).any() else None
 
 
 def shrink(image: np.ndarray, mask: np.ndarray, max_side: int) -> np.ndarray:
