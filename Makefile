@@ -47,7 +47,7 @@ lint: $(STAMP)  ## ruff, mypy, the import contract and the examples in docstring
 	@echo "== import contract"
 	@$(BIN)/lint-imports
 	@echo "== docstring examples"
-	@$(BIN)/python -m pytest --quiet --doctest-modules sharpvision
+	@$(BIN)/python -m pytest --quiet --doctest-modules sharpvision .ci/licences.py
 
 bench: $(STAMP)  ## photometric stereo on ball, cat and reading, rows into bench-out/photometric.json
 	@test -n "$$SHARPVISION_DATA" || { echo "error: SHARPVISION_DATA: expected a folder of data sets, found it unset; run: make bench SHARPVISION_DATA=DIR"; exit 2; }
