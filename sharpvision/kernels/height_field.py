@@ -1,0 +1,143 @@
+"""Visibility over a height field: cast shadows of near or distant lights, and form factors between its cells.
+
+The height field is a depth map z (H, W) in pixels, growing away from the camera, NaN where there is no surface. Rays march
+in steps of one pixel from two pixels off; a ray that leaves the surface's depth range towards the camera is free.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import warp as wp
+
+from sharpvision.kernels.launch import as_warp, in_bands, start_warp
+
+start_warp()
+
+from sharpvision.kernels.reflectance_basis import light_at  # noqa: E402
+
+wp.set_module_options({"enable_backward": False})
+
+_PI = wp.constant(math.pi)
+SHADOW_SOFTNESS = wp.constant(0.5)
+SHADOW_MARGIN = wp.constant(1.0)
+MIN_FACING = wp.constant(0.15)
+
+
+@wp.func
+def depth_at(depth: wp.array2d(dtype=float), x: float, y: float) -> float:
+    """Bilinear depth at pixel coordinates (centres at integers); the nearest cell where a neighbour is missing."""
+    x0 = int(wp.floor(x))
+    y0 = int(wp.floor(y))
+    z = depth[int(wp.floor(y + 0.5)), int(wp.floor(x + 0.5))]
+    if x0 >= 0 and y0 >= 0 and x0 + 1 < depth.shape[1] and y0 + 1 < depth.shape[0]:
+        fx = x - float(x0)
+        fy = y - float(y0)
+        blend = (depth[y0, x0] * (1.0 - fx) + depth[y0, x0 + 1] * fx) * (1.0 - fy) + (depth[y0 + 1, x0] * (1.0 - fx) + depth[y0 + 1, x0 + 1] * fx) * fy
+        if not wp.isnan(blend):
+            z = blend
+    return z
+
+
+@wp.func
+def clearance(depth: wp.array2d(dtype=float), origin: wp.vec3, direction: wp.vec3, reach: float, nearest: float) -> float:
+    """Largest height of the surface above the ray over `reach` pixels of its course, in pixels; negative where free."""
+    worst = float(-1.0e3)
+    flat = wp.sqrt(direction[0] * direction[0] + direction[1] * direction[1])
+    if flat > 1.0e-6:
+        step = direction / flat
+        s = float(2.0)
+        going = bool(True)
+        while going and s <= reach:
+            x = origin[0] + step[0] * s
+            y = origin[1] + step[1] * s
+            z = origin[2] + step[2] * s
+            if x < -0.49 or y < -0.49 or x > float(depth.shape[1]) - 0.51 or y > float(depth.shape[0]) - 0.51 or z < nearest - 3.0:
+                going = False
+            else:
+                surface = depth_at(depth, x, y)
+                if not wp.isnan(surface):
+                    worst = wp.max(worst, z - surface)
+            s += 1.0
+    return worst
+
+
+@wp.kernel
+def shadow_kernel(
+    depth: wp.array2d(dtype=float), cells: wp.array(dtype=wp.vec3), lights: wp.array(dtype=wp.vec3),
+    points: wp.array(dtype=wp.vec3), nearest: float, first: int, out: wp.array2d(dtype=float),
+):  # fmt: skip
+    p = first + wp.tid()
+    for j in range(lights.shape[0]):
+        light = light_at(lights[j], points[p])
+        blocked = clearance(depth, cells[p], light.direction, 1.0e4, nearest)
+        out[p, j] = 1.0 / (1.0 + wp.exp(wp.clamp((blocked - SHADOW_MARGIN) / SHADOW_SOFTNESS, -30.0, 30.0)))
+
+
+@wp.kernel
+def form_factor_kernel(
+    depth: wp.array2d(dtype=float), cells: wp.array(dtype=wp.vec3), normals: wp.array(dtype=wp.vec3),
+    nearest: float, first: int, out: wp.array2d(dtype=float),
+):  # fmt: skip
+    p = first + wp.tid()
+    here = cells[p]
+    n = normals[p]
+    total = float(0.0)
+    for q in range(cells.shape[0]):
+        r = cells[q] - here
+        square = wp.dot(r, r)
+        value = float(0.0)
+        if square > 1.5:
+            direction = r / wp.sqrt(square)
+            cos_p = wp.dot(n, direction)
+            cos_q = -wp.dot(normals[q], direction)
+            if cos_p > 0.02 and cos_q > 0.02:
+                reach = wp.sqrt(r[0] * r[0] + r[1] * r[1]) - 1.5
+                if clearance(depth, here, direction, reach, nearest) < SHADOW_MARGIN:
+                    area = 1.0 / wp.max(-normals[q][2], MIN_FACING)
+                    value = cos_p * cos_q * area / (_PI * (square + 0.5 * area))
+        out[p, q] = value
+        total += value
+    if total > 0.7:
+        for q in range(cells.shape[0]):
+            out[p, q] = out[p, q] * (0.7 / total)
+
+
+def cells_of(depth: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Coordinates (P, 3) float32 of the mask's cells: column, row, depth, all in pixels."""
+    rows, columns = np.nonzero(mask)
+    return np.stack([columns, rows, depth[mask]], axis=1).astype(np.float32)
+
+
+def cast_shadows(depth: np.ndarray, mask: np.ndarray, lights: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Soft visibility (P, N) in [0, 1] of each light from each cell of the mask.
+
+    V = 1 / (1 + exp((c - 1) / 0.5)) with c the largest height in pixels of the surface above the ray to the light.
+    `lights` (N, 3) unit, OpenCV frame; `points` (P, 3) positions in light distances (zeros for distant lights).
+    """
+    surface = np.ascontiguousarray(np.where(mask, depth, np.nan), np.float32)
+    cells = cells_of(depth, mask)
+    out = np.empty((len(cells), len(lights)), np.float32)
+    nearest = float(cells[:, 2].min())
+    arrays = (as_warp(surface, wp.float32), as_warp(cells, wp.vec3), as_warp(lights, wp.vec3), as_warp(points, wp.vec3))
+    target = as_warp(out, wp.float32)
+    in_bands(lambda first, last, _: wp.launch(shadow_kernel, dim=last - first, inputs=[*arrays, nearest, first, target], device="cpu"), len(cells))
+    return out
+
+
+def form_factors(depth: np.ndarray, mask: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """Form factors (P, P) between the cells of a height field, occlusion by the field itself counted.
+
+    F_pq = cos_p cos_q A_q / (pi (r^2 + A_q / 2)), A_q the area of a cell seen by the camera as one pixel; a row sums to at
+    most 0.7, which bounds the error of the pairs that touch. Symmetric in A_p F_pq = A_q F_qp up to that bound.
+    """
+    surface = np.ascontiguousarray(np.where(mask, depth, np.nan), np.float32)
+    cells = cells_of(depth, mask)
+    out = np.empty((len(cells), len(cells)), np.float32)
+    nearest = float(cells[:, 2].min())
+    arrays = (as_warp(surface, wp.float32), as_warp(cells, wp.vec3), as_warp(np.ascontiguousarray(normals, np.float32), wp.vec3))
+    target = as_warp(out, wp.float32)
+    in_bands(lambda first, last, _: wp.launch(form_factor_kernel, dim=last - first, inputs=[*arrays, nearest, first, target], device="cpu"),
+             len(cells), 64)  # fmt: skip
+    return out

@@ -1,0 +1,76 @@
+"""Runs a per-pixel Lambertian method over strips of the images and assembles its solution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sharpvision.data.observations import PhotometricObservations, Tile, Validity
+from sharpvision.reconstruct.photometric.maps import Shares, albedo_gauge, depth_map, shown_lights
+from sharpvision.reconstruct.photometric.options import PhotometricOptions
+from sharpvision.solvers.solution import Solution, Status, Step
+
+PixelMethod = Callable[[NDArray, NDArray, NDArray], tuple[NDArray, NDArray, NDArray]]
+"""(radiance (P, N, 3), usable (P, N), lights (N, 3)) -> normals (P, 3), albedo (P, 3), standard error (P,)."""
+
+_STRIP_VALUES = 24_000_000
+_DEG_68 = 1.515 * 180.0 / np.pi
+"""68 % of the angles of a two-dimensional Gaussian lie within 1.515 standard deviations of one coordinate."""
+
+
+def solve(observations: PhotometricObservations, options: PhotometricOptions, method: PixelMethod, spread_factor: float) -> Solution:
+    """Normals strip by strip, then depth of all; memory beyond the maps is that of one strip."""
+    height, width = observations.shape
+    rows = int(np.clip(_STRIP_VALUES // (width * observations.light_count * 3), 1, height))
+    normals, albedo = np.zeros((height, width, 3), np.float32), np.zeros((height, width, 3), np.float32)
+    spread = np.zeros((height, width), np.float32)
+    shown, shares = shown_lights(observations), Shares()
+    predicted = np.zeros((len(shown), height, width, 3), np.float32)
+    lights = np.ascontiguousarray(observations.light_directions.numpy(), np.float32)
+    intensities = observations.light_intensities.numpy().astype(np.float32)
+    status, message, done = Status.CONVERGED, "closed form for every pixel", 0
+    try:
+        for tile in observations.tiles(rows):
+            inside = tile.mask.numpy()
+            window = slice(tile.top, tile.top + inside.shape[0])
+            if inside.any():
+                radiance, usable = _pixels(tile, inside, intensities)
+                n, a, s = method(radiance, usable, lights)
+                normals[window][inside], albedo[window][inside], spread[window][inside] = n, a, s
+                model = np.maximum(n @ lights.T, 0.0)[..., None] * a[:, None]
+                shares.add(radiance * intensities, model * intensities, model * intensities, usable > 0)
+                for i, light in enumerate(shown):
+                    predicted[i][window][inside] = model[:, light] * intensities[light]
+            done = window.stop
+            options.progress("normals", 0.9 * done / height)
+    except KeyboardInterrupt:
+        status, message = Status.INTERRUPTED, f"interrupted after {done} of {height} rows; the rest faces the camera"
+        normals[done:][observations.mask.numpy()[done:]] = (0.0, 0.0, -1.0)
+    options.progress("depth", 0.9)
+    gauge = albedo_gauge(albedo[observations.mask.numpy()])
+    field = torch.from_numpy(normals)
+    depth = depth_map(observations, field, "least_squares")
+    options.progress("done", 1.0)
+    explained = shares.explained()
+    values = {"normals": field, "albedo": torch.from_numpy(albedo * np.float32(gauge)), "depth": depth.depth}
+    if shown:
+        values["predicted"], values["predicted_lights"] = torch.from_numpy(predicted), torch.tensor(shown)
+    return Solution(
+        method="", status=status, message=message, values=values,
+        std={"normals": torch.from_numpy(np.minimum(spread * (_DEG_68 * spread_factor), 90.0).astype(np.float32))},
+        history=[Step(explained["neither"], float("nan"), 0.0, float("nan"), 0.0, "share of the signal left over")],
+        explained=explained,
+        figures={**depth.figures, "albedo_scale": "relative", "light_distance_mask_sides": "infinite", "learned_parameters": 0},
+        notes=depth.notes,
+    )  # fmt: skip
+
+
+def _pixels(tile: Tile, inside: NDArray[np.bool_], intensities: NDArray) -> tuple[NDArray, NDArray]:
+    """Radiance over intensity (P, N, 3) and usability (P, N) of the pixels of a strip."""
+    radiance = np.ascontiguousarray(tile.images.numpy()[:, inside].transpose(1, 0, 2), np.float32)
+    radiance /= intensities
+    usable = (tile.validity.numpy()[:, inside] != int(Validity.SATURATED)).T
+    return radiance, np.ascontiguousarray(usable, np.uint8)

@@ -1,0 +1,45 @@
+"""The three methods as registered: each reads the observations, solves, and assembles a `Solution`."""
+
+from __future__ import annotations
+
+
+from sharpvision.core.errors import InputError
+from sharpvision.data.observations import PhotometricObservations
+from sharpvision.reconstruct.photometric import lambertian_maps
+from sharpvision.reconstruct.photometric.least_squares import least_squares_normals
+from sharpvision.reconstruct.photometric.options import METHODS, PhotometricOptions
+from sharpvision.reconstruct.photometric.physics import solve_physics
+from sharpvision.reconstruct.photometric.physics_solution import physics_solution
+from sharpvision.reconstruct.photometric.pixel_observations import gather
+from sharpvision.solvers.solution import Solution
+
+LARGEST_PHYSICS = 50_000_000
+"""Pixels times lights that "physics" takes on: each costs it about 60 bytes."""
+
+
+@METHODS.register("least_squares")
+def least_squares(observations: PhotometricObservations, options: PhotometricOptions) -> Solution:
+    """Woodham's least squares, in strips; see `least_squares_normals`."""
+    return lambertian_maps.solve(observations, options, lambda radiance, usable, lights: least_squares_normals(radiance, lights), spread_factor=1.0)
+
+
+@METHODS.register("robust")
+def robust(observations: PhotometricObservations, options: PhotometricOptions) -> Solution:
+    """Graduated M-estimation, in strips; see `sharpvision.kernels.robust_normals`."""
+    from sharpvision.kernels.robust_normals import robust_normals
+
+    return lambertian_maps.solve(observations, options, robust_normals, spread_factor=1.0)
+
+
+@METHODS.register("physics")
+def physics(observations: PhotometricObservations, options: PhotometricOptions) -> Solution:
+    """Analysis by synthesis; see `sharpvision.reconstruct.photometric.physics`."""
+    count = int(observations.mask.sum()) * observations.light_count
+    if count > LARGEST_PHYSICS:
+        fits = int(max(observations.shape) * (LARGEST_PHYSICS / count) ** 0.5)
+        raise InputError(
+            observations.name, f"at most {LARGEST_PHYSICS:,} observations (pixels x lights) for physics", f"{count:,}",
+            f"reduce the images (--max-size {fits}) or use --method robust",
+        )  # fmt: skip
+    result = solve_physics(gather(observations), options)
+    return physics_solution(observations, result)

@@ -1,0 +1,101 @@
+"""Analysis by synthesis: normals, reflectance, shadows, one bounce and the lights' distance, all from the images.
+
+First at a reduced size, where the global unknowns are found, then at full size from there. Both stages alternate block
+updates until the model's mean cost settles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sharpvision.reconstruct.photometric.lights import fit_distance, fit_gains
+from sharpvision.reconstruct.photometric.options import PhotometricOptions
+from sharpvision.reconstruct.photometric.pixel_observations import PixelObservations
+from sharpvision.reconstruct.photometric.settings import PhysicsSettings
+from sharpvision.reconstruct.photometric.surface_model import State, SurfaceModel
+from sharpvision.solvers.block_descent import Block, BlockDescentSettings, BlockUpdate, descend
+from sharpvision.solvers.solution import Solution, Status, Step
+
+
+@dataclass
+class PhysicsResult:
+    """The model at full size, its state, and how the two stages went."""
+
+    model: SurfaceModel
+    state: State
+    status: Status
+    message: str
+    history: list[Step] = field(default_factory=list)
+    learned_parameters: int = 0
+    figures: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def solve_physics(observations: PixelObservations, options: PhotometricOptions, settings: PhysicsSettings | None = None) -> PhysicsResult:
+    """Solve the two stages."""
+    light_distance, seed, progress = options.light_distance, options.seed, options.progress
+    settings = settings or PhysicsSettings()
+    coarse = SurfaceModel(observations.on(observations.grid.reduced(settings.reduced_pixels)), settings)
+    state = coarse.start()
+    if not isinstance(light_distance, str):
+        state["inverse_distance"] = 1.0 / light_distance if np.isfinite(light_distance) else 0.0
+    first = _stage(coarse, state, _reduced_blocks(coarse, light_distance == "fit", seed), settings.reduced_rounds, settings,
+                   lambda done: progress("reduced size", 0.3 * done), "reduced")  # fmt: skip
+    if coarse.grid.factor == observations.grid.factor:
+        return PhysicsResult(coarse, state, first.status, first.message, first.history)
+    fine = SurfaceModel(observations, settings)
+    fine_state = fine.carry(coarse, state)
+    if first.status is not Status.CONVERGED and first.status is not Status.STEP_LIMIT:
+        return PhysicsResult(fine, fine_state, first.status, first.message, first.history)
+    start = fine_state["normals"]
+    fine.fit_pixels(fine_state, start, settings.start_prior_full, second_start=False)
+    second = _stage(fine, fine_state, _full_blocks(fine), settings.full_rounds, settings,
+                    lambda done: progress("full size", 0.3 + 0.65 * done), "full")  # fmt: skip
+    return PhysicsResult(fine, fine_state, second.status, second.message, first.history + second.history)
+
+
+def _stage(model: SurfaceModel, state: State, blocks: list[Block], rounds: int, settings: PhysicsSettings,
+           progress: Callable[[float], None], name: str) -> Solution:  # fmt: skip
+    total, seen = rounds * len(blocks), 0
+
+    def report(step: Step) -> None:
+        nonlocal seen
+        seen += 1
+        progress(min(seen / total, 1.0))
+
+    stop = BlockDescentSettings(tolerance=settings.round_tolerance, max_rounds=rounds, min_rounds=2)
+    solution = descend(state, blocks, stop, [report], method="physics")
+    solution.history = [Step(s.value, s.gradient_norm, s.step, s.damping, s.seconds, f"{name}: {s.stage}") for s in solution.history]
+    return solution
+
+
+def _reduced_blocks(model: SurfaceModel, free_distance: bool, seed: int) -> list[Block]:
+    prior = model.settings.depth_prior_reduced
+
+    def pixels(state: State) -> BlockUpdate:
+        return model.fit_pixels(state, state["depth_normals"], prior)
+
+    def again(state: State) -> BlockUpdate:
+        return model.fit_pixels(state, state["depth_normals"], prior, second_start=False)
+
+    def first_look(state: State) -> BlockUpdate:
+        return model.fit_pixels(state, None, 0.0) if not np.any(state["depth"]) else BlockUpdate(float(state["cost"].mean()), 0.0)
+
+    blocks = [Block("start", first_look), Block("depth", model.integrate), Block("shadows", model.cast),
+              Block("bounce", model.reflect), Block("pixels", pixels)]  # fmt: skip
+    if free_distance:
+        blocks += [Block("light distance", lambda state: fit_distance(model, state, seed)), Block("pixels", again)]
+    for _ in range(2):
+        blocks += [Block("light intensities", lambda state: fit_gains(model, state)), Block("pixels", again)]
+    return blocks
+
+
+def _full_blocks(model: SurfaceModel) -> list[Block]:
+    def pixels(state: State) -> BlockUpdate:
+        return model.fit_pixels(state, state["depth_normals"], model.settings.depth_prior_full)
+
+    return [Block("depth", lambda state: model.integrate(state, 10)), Block("shadows", model.cast), Block("pixels", pixels)]
