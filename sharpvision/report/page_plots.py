@@ -29,7 +29,8 @@ def convergence(history: Sequence[Step]) -> str | None:
         return None
     figure, axes = _axes()
     at = 0
-    for number, (stage, steps) in enumerate(groupby(history, key=lambda step: step.stage)):
+    # "reduced: shadows" is a part of the stage "reduced".
+    for number, (stage, steps) in enumerate(groupby(history, key=lambda step: step.stage.split(":")[0])):
         count = len(list(steps))
         span = np.arange(at, at + count)
         if number % 2:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import math
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
@@ -66,10 +66,9 @@ def fitted_material(solution: Solution, subject: Subject, max_pixels: int = MAX_
 
     def value(name: str) -> np.ndarray | None:
         tensor = solution.values.get(name)
-        if tensor is None or tuple(tensor.shape[:2]) == () or tensor.numel() == 0:
+        if tensor is None or tensor.shape[:2] != solution.values["normals"].shape[:2]:
             return None
-        array = tensor.detach().cpu().numpy()[subject.window].astype(np.float32)
-        return array if array.shape[:2] == subject.mask.shape else None
+        return tensor.detach().cpu().numpy()[subject.window].astype(np.float32)
 
     normals = layer(subject.normals)
     length = np.linalg.norm(normals, axis=-1, keepdims=True)
@@ -101,7 +100,7 @@ def fitted_material(solution: Solution, subject: Subject, max_pixels: int = MAX_
     )
     bright = shade(material, direction(0.25, 0.3))[cover > 0.5]
     top = float(np.percentile(bright, 98)) if bright.size else 0.0
-    return Material(**{**material.__dict__, "exposure": 0.82 / top if top > 1e-9 else 1.0})
+    return replace(material, exposure=0.82 / top if top > 1e-9 else 1.0)
 
 
 def direction(x: float, y: float) -> np.ndarray:
