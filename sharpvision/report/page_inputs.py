@@ -91,6 +91,8 @@ def comparison(solution: Solution, subject: Subject) -> Comparison | None:
     height, width = observed.shape[1:3]
     full = _unit_light(_fitted(predicted, subject, (height, width)), observations, chosen)
     physics = solution.values.get("predicted_physics")
+    if physics is not None and physics.equal(predicted):  # no residual was learned
+        physics = None
     bare = None if physics is None else _unit_light(_fitted(physics, subject, (height, width)), observations, chosen)
     observed = _unit_light(observed, observations, chosen)
     inside = _resized(coverage(subject.mask, max(height, width)), (height, width))

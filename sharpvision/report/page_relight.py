@@ -30,9 +30,10 @@ FILL = 0.015  # light from everywhere, for display: keeps what lies in shadow re
 class Material:
     """Fitted reflectance on a grid of (h, w) pixels, in the frame of files (x right, y up, z to the viewer).
 
-    `diffuse` and `rough` (h, w, 3) weigh max(n.l, 0) and its Oren-Nayar form; `lobes` (h, w, K) are grey weights of
-    GGX lobes of width `alpha` (K,), coloured by `tint` (h, w, 3) whose mean over the channels is 1; `height` (h, w)
-    in grid pixels towards the viewer, or None; `cover` (h, w) in [0, 1]; `exposure` brings the picture into range.
+    `diffuse` and `rough` (h, w, 3) weigh max(n.l, 0) and its Oren-Nayar form (together the solution's albedo);
+    `lobes` (h, w, K) are grey weights of GGX lobes of width `alpha` (K,), coloured by `tint` (h, w, 3) whose mean over
+    the channels is 1; `height` (h, w) in grid pixels towards the viewer, or None; `cover` (h, w) in [0, 1];
+    `exposure` brings the picture into range.
     """
 
     cover: np.ndarray
@@ -78,6 +79,9 @@ def fitted_material(solution: Solution, subject: Subject, max_pixels: int = MAX_
     else:
         diffuse = np.maximum(layer(subject.albedo), 0)
     rough = value("rough_diffuse")
+    if rough is not None:  # the albedo is the sum of both diffuse weights
+        rough = np.minimum(np.maximum(layer(rough), 0), diffuse)
+        diffuse = diffuse - rough
     weights = value("lobe_weights")
     lobes = tint = None
     alpha: tuple[float, ...] = ()
@@ -93,7 +97,7 @@ def fitted_material(solution: Solution, subject: Subject, max_pixels: int = MAX_
         normals=normals,
         diffuse=diffuse,
         height=_height(subject, max_side, cover.shape[1] / width),
-        rough=None if rough is None else np.maximum(layer(rough), 0),
+        rough=rough,
         lobes=lobes,
         tint=tint,
         alpha=alpha,
@@ -239,7 +243,8 @@ def _reach_over_rim(image: np.ndarray) -> np.ndarray:
 
 def poster(material: Material, light: np.ndarray) -> np.ndarray:
     """The first picture of the relit object as RGBA (h, w, 4) in [0, 1], filled and tone-mapped as the shader does."""
-    picture = tone((shade(material, light) + FILL * material.diffuse) * material.exposure)
+    albedo = material.diffuse if material.rough is None else material.diffuse + material.rough
+    picture = tone((shade(material, light) + FILL * albedo) * material.exposure)
     share = np.clip((material.cover - 0.35) / 0.3, 0, 1)
     return np.dstack([picture, share * share * (3 - 2 * share)])
 

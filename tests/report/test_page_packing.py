@@ -100,6 +100,8 @@ def test_fitted_material_keeps_weights_and_turns_normals_to_the_viewer():
     coloured = material.lobes[middle, middle, :, None] * material.tint[middle, middle]
     np.testing.assert_allclose(material.lobes[middle, middle], [0.13 / 3, 0.14 / 3], rtol=1e-5)
     np.testing.assert_allclose(coloured.sum(0), [0.08, 0.08, 0.11], rtol=1e-5)
+    np.testing.assert_allclose(material.rough[middle, middle], [0.10, 0.08, 0.02], rtol=1e-5)
+    np.testing.assert_allclose(material.diffuse[middle, middle], [0.40, 0.42, 0.48], rtol=1e-5)  # albedo is both
     assert material.normals[middle, middle, 2] > 0.99
     assert material.normals[4, middle, 1] > 0.7  # up is positive at the top
     assert material.height[middle, middle] > material.height[6, middle]

@@ -54,7 +54,11 @@ void main() {
     float nh = clamp(dot(n, normalize(light + vec3(0.0, 0.0, 1.0))), 0.0, 1.0);
     vec4 second = layer(at, 1);
     vec3 albedo = mode == 3 ? vec3(clay) : second.rgb, radiance = albedo * nl;
-    if (mode != 3 && hasRough) radiance += layer(at, 2).rgb * orenNayarCosine(nl, nv, light.z, variance);
+    if (mode != 3 && hasRough) {
+      vec3 rough = layer(at, 2).rgb;
+      radiance += rough * orenNayarCosine(nl, nv, light.z, variance);
+      albedo += rough;
+    }
     if (mode == 0 && lobeCount > 0) {
       float gloss = 0.0;
       for (int k = 0; k < 16; k++) {
