@@ -23,6 +23,7 @@ from sharpvision.solvers.solution import Solution
 
 MAX_PIXELS = 400_000
 MARGIN_PX = 4  # how far values reach over the mask's rim, so that interpolation does not fade there
+TINT_SIGMA_PX = 2.0
 FILL = 0.015  # light from everywhere, for display: keeps what lies in shadow readable
 
 
@@ -89,8 +90,10 @@ def fitted_material(solution: Solution, subject: Subject, max_pixels: int = MAX_
         count = weights.shape[2]
         small = np.maximum(layer(weights.reshape(*weights.shape[:2], -1)), 0).reshape(*cover.shape, count, 3)
         lobes = small.mean(-1)
-        tint = small.sum(2) / np.maximum(lobes.sum(-1), 1e-9)[..., None]
-        tint = np.where(lobes.sum(-1, keepdims=True) > 1e-9, tint, 1).astype(np.float32)
+        # Neighbouring lobes trade weight differently in each channel: their colour is only known as a local mean.
+        coloured = cv2.GaussianBlur(np.ascontiguousarray(small.sum(2)), (0, 0), TINT_SIGMA_PX)
+        grey = coloured.mean(-1, keepdims=True)
+        tint = np.where(grey > 1e-9, coloured / np.maximum(grey, 1e-9), 1).astype(np.float32)
         alpha = tuple(float(a) for a in solution.values["lobe_roughness"].detach().cpu().reshape(-1)[:count])
     material = Material(
         cover=cover,
