@@ -26,7 +26,7 @@ GREY = np.array([0.2989, 0.5870, 0.1140])
 @settings(max_examples=30, deadline=None)
 def test_each_pixel_equals_numpys_least_squares(seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
-    lights = rng.standard_normal((count, 3)) + [0.0, 0.0, -2.0]
+    lights = rng.standard_normal((count, 3)) - np.array([0.0, 0.0, 2.0])
     lights /= np.linalg.norm(lights, axis=1, keepdims=True)
     radiance = rng.uniform(0.0, 1.2, (7, count, 3)).astype(np.float32)
     normals, _, _ = least_squares_normals(radiance, lights)
