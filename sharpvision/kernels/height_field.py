@@ -1,7 +1,7 @@
 """Visibility over a height field: cast shadows of near or distant lights, and form factors between its cells.
 
-The height field is a depth map z (H, W) in pixels, growing away from the camera, NaN where there is no surface. Rays march
-in steps of one pixel from two pixels off; a ray that leaves the surface's depth range towards the camera is free.
+The height field is a depth map z (H, W) in pixels, growing away from the camera, NaN where there is no surface. Rays
+march in steps of one pixel from two pixels off; a ray that leaves the surface's depth range towards the camera is free.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 import numpy as np
 import warp as wp
 
-from sharpvision.kernels.launch import as_warp, in_bands, start_warp
+from sharpvision.kernels.launch import as_warp, in_bands, launch, start_warp
 
 start_warp()
 
@@ -23,6 +23,7 @@ _PI = wp.constant(math.pi)
 SHADOW_SOFTNESS = wp.constant(0.5)
 SHADOW_MARGIN = wp.constant(1.0)
 MIN_FACING = wp.constant(0.15)
+BAND_ROWS = 64
 
 
 @wp.func
@@ -34,14 +35,18 @@ def depth_at(depth: wp.array2d(dtype=float), x: float, y: float) -> float:
     if x0 >= 0 and y0 >= 0 and x0 + 1 < depth.shape[1] and y0 + 1 < depth.shape[0]:
         fx = x - float(x0)
         fy = y - float(y0)
-        blend = (depth[y0, x0] * (1.0 - fx) + depth[y0, x0 + 1] * fx) * (1.0 - fy) + (depth[y0 + 1, x0] * (1.0 - fx) + depth[y0 + 1, x0 + 1] * fx) * fy
+        above = depth[y0, x0] * (1.0 - fx) + depth[y0, x0 + 1] * fx
+        below = depth[y0 + 1, x0] * (1.0 - fx) + depth[y0 + 1, x0 + 1] * fx
+        blend = above * (1.0 - fy) + below * fy
         if not wp.isnan(blend):
             z = blend
     return z
 
 
 @wp.func
-def clearance(depth: wp.array2d(dtype=float), origin: wp.vec3, direction: wp.vec3, reach: float, nearest: float) -> float:
+def clearance(
+    depth: wp.array2d(dtype=float), origin: wp.vec3, direction: wp.vec3, reach: float, nearest: float
+) -> float:
     """Largest height of the surface above the ray over `reach` pixels of its course, in pixels; negative where free."""
     worst = float(-1.0e3)
     flat = wp.sqrt(direction[0] * direction[0] + direction[1] * direction[1])
@@ -53,7 +58,9 @@ def clearance(depth: wp.array2d(dtype=float), origin: wp.vec3, direction: wp.vec
             x = origin[0] + step[0] * s
             y = origin[1] + step[1] * s
             z = origin[2] + step[2] * s
-            if x < -0.49 or y < -0.49 or x > float(depth.shape[1]) - 0.51 or y > float(depth.shape[0]) - 0.51 or z < nearest - 3.0:
+            right = float(depth.shape[1]) - 0.51
+            bottom = float(depth.shape[0]) - 0.51
+            if x < -0.49 or y < -0.49 or x > right or y > bottom or z < nearest - 3.0:
                 going = False
             else:
                 surface = depth_at(depth, x, y)
@@ -68,6 +75,7 @@ def shadow_kernel(
     depth: wp.array2d(dtype=float), cells: wp.array(dtype=wp.vec3), lights: wp.array(dtype=wp.vec3),
     points: wp.array(dtype=wp.vec3), nearest: float, first: int, out: wp.array2d(dtype=float),
 ):  # fmt: skip
+    """Soft visibility of every light from one cell; see `cast_shadows`."""
     p = first + wp.tid()
     for j in range(lights.shape[0]):
         light = light_at(lights[j], points[p])
@@ -80,6 +88,7 @@ def form_factor_kernel(
     depth: wp.array2d(dtype=float), cells: wp.array(dtype=wp.vec3), normals: wp.array(dtype=wp.vec3),
     nearest: float, first: int, out: wp.array2d(dtype=float),
 ):  # fmt: skip
+    """One row of the matrix; see `form_factors`."""
     p = first + wp.tid()
     here = cells[p]
     n = normals[p]
@@ -113,31 +122,60 @@ def cells_of(depth: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def cast_shadows(depth: np.ndarray, mask: np.ndarray, lights: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Soft visibility (P, N) in [0, 1] of each light from each cell of the mask.
 
-    V = 1 / (1 + exp((c - 1) / 0.5)) with c the largest height in pixels of the surface above the ray to the light.
-    `lights` (N, 3) unit, OpenCV frame; `points` (P, 3) positions in light distances (zeros for distant lights).
+    V = 1 / (1 + exp((c - 1) / 0.5)) with c the largest height in pixels of the surface above the ray to the light: a
+    ray that touches the surface (c = 0) has V = 0.88. `depth` (H, W) in pixels; `mask` (H, W) bool; `lights` (N, 3)
+    float32 unit, OpenCV frame; `points` (P, 3) float32 positions in light distances (zeros for distant lights). The
+    horizon of the cell itself is not counted: that is the cosine's part. Raises `ValueError` for arrays that are not
+    contiguous.
+
+    >>> depth = np.zeros((1, 30), np.float32)
+    >>> depth[0, 20] = -4.0
+    >>> low = np.array([[0.8, 0.0, -0.6]], np.float32)
+    >>> seen = cast_shadows(depth, np.ones((1, 30), bool), low, np.zeros((30, 3), np.float32))[:, 0]
+    >>> bool(seen[18] < 0.1), bool(seen[10] > 0.99), bool(seen[25] > 0.8)
+    (True, True, True)
     """
-    surface = np.ascontiguousarray(np.where(mask, depth, np.nan), np.float32)
     cells = cells_of(depth, mask)
     out = np.empty((len(cells), len(lights)), np.float32)
+    if len(cells) == 0:
+        return out
+    surface = np.ascontiguousarray(np.where(mask, depth, np.nan), np.float32)
     nearest = float(cells[:, 2].min())
     arrays = (as_warp(surface, wp.float32), as_warp(cells, wp.vec3), as_warp(lights, wp.vec3), as_warp(points, wp.vec3))
     target = as_warp(out, wp.float32)
-    in_bands(lambda first, last, _: wp.launch(shadow_kernel, dim=last - first, inputs=[*arrays, nearest, first, target], device="cpu"), len(cells))
+
+    def band(first: int, last: int, _worker: int) -> None:
+        launch(shadow_kernel, last - first, [*arrays, nearest, first, target])
+
+    in_bands(band, len(cells))
     return out
 
 
 def form_factors(depth: np.ndarray, mask: np.ndarray, normals: np.ndarray) -> np.ndarray:
     """Form factors (P, P) between the cells of a height field, occlusion by the field itself counted.
 
-    F_pq = cos_p cos_q A_q / (pi (r^2 + A_q / 2)), A_q the area of a cell seen by the camera as one pixel; a row sums to at
-    most 0.7, which bounds the error of the pairs that touch. Symmetric in A_p F_pq = A_q F_qp up to that bound.
+    F_pq = cos_p cos_q A_q / (pi (r^2 + A_q / 2)), A_q = 1 / max(-n_z, 0.15) the area in pixels^2 of a cell seen by the
+    camera as one pixel; a row sums to at most 0.7, which bounds the error of the pairs that touch. `depth` (H, W) in
+    pixels; `mask` (H, W) bool; `normals` (P, 3) unit, OpenCV frame. Reciprocal, A_p F_pq = A_q F_qp, up to that bound,
+    to the different areas in the denominators, and to a march that starts two pixels off its own end.
+    Cohen & Greenberg 1985; the disc in the denominator: Wallace et al. 1989.
+
+    >>> flat = np.full((9, 3), (0.0, 0.0, -1.0), np.float32)
+    >>> bool((form_factors(np.zeros((3, 3)), np.ones((3, 3), bool), flat) == 0.0).all())
+    True
     """
-    surface = np.ascontiguousarray(np.where(mask, depth, np.nan), np.float32)
     cells = cells_of(depth, mask)
     out = np.empty((len(cells), len(cells)), np.float32)
+    if len(cells) == 0:
+        return out
+    surface = np.ascontiguousarray(np.where(mask, depth, np.nan), np.float32)
     nearest = float(cells[:, 2].min())
-    arrays = (as_warp(surface, wp.float32), as_warp(cells, wp.vec3), as_warp(np.ascontiguousarray(normals, np.float32), wp.vec3))
+    facing = np.ascontiguousarray(normals, np.float32)
+    arrays = (as_warp(surface, wp.float32), as_warp(cells, wp.vec3), as_warp(facing, wp.vec3))
     target = as_warp(out, wp.float32)
-    in_bands(lambda first, last, _: wp.launch(form_factor_kernel, dim=last - first, inputs=[*arrays, nearest, first, target], device="cpu"),
-             len(cells), 64)  # fmt: skip
+
+    def band(first: int, last: int, _worker: int) -> None:
+        launch(form_factor_kernel, last - first, [*arrays, nearest, first, target])
+
+    in_bands(band, len(cells), BAND_ROWS)
     return out

@@ -1,17 +1,20 @@
 """Runs Warp kernels on the CPU in a fixed number of bands, whatever the number of threads.
 
-One CPU launch of Warp runs on one thread and releases the GIL. A launch over n items is cut into bands whose number depends
-on n alone; workers, the caller among them, take bands in turn. Every band writes to items of its own, so the bytes of the
-result do not depend on the number of threads.
+One CPU launch of Warp runs on one thread and releases the GIL. A launch over n items is cut into bands whose number
+depends on n alone; workers, the caller among them, take bands in turn. Every band writes to items of its own, so the
+bytes of the result do not depend on the number of threads.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
+import sys
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -21,28 +24,73 @@ import warp as wp
 from sharpvision.core.errors import SharpVisionError
 
 BAND_ITEMS = 256
+_QUIET = 40
+_CUDA_NOTICE = b"Could not find or load the NVIDIA CUDA driver"
 
 
 @cache
 def start_warp() -> None:
     """Initialise Warp once, silent on stdout, which belongs to results.
 
-    Raises `SharpVisionError` where the kernel cache can't be written.
+    Raises `SharpVisionError` where the kernel cache can't be made.
     """
-    wp.config.log_level = 40
-    try:
+    wp.config.log_level = _QUIET
+    with _kernel_cache(), _without_cuda_notice():
         wp.init()
+
+
+def launch(kernel: wp.Kernel, count: int, inputs: list[Any]) -> None:
+    """Run `kernel` for `count` items on the calling thread; the first launch of a module compiles it (seconds, once).
+
+    Raises `SharpVisionError` where what was compiled can't be kept in the kernel cache.
+    """
+    with _kernel_cache():
+        wp.launch(kernel, dim=count, inputs=inputs, device="cpu")
+
+
+@contextmanager
+def _kernel_cache() -> Iterator[None]:
+    """Turns an error of the file system under the kernel cache into one line that says what to do."""
+    try:
+        yield
     except OSError as error:
         raise SharpVisionError(
-            f"{wp.config.kernel_cache_dir or 'Warp kernel cache'}: expected a folder that can be written, found {error.strerror}; "
-            "set WARP_CACHE_PATH to a folder of yours"
+            f"{wp.config.kernel_cache_dir or 'Warp kernel cache'}: expected a folder that can be written, "
+            f"found {error.strerror or error}; set WARP_CACHE_PATH to a folder of yours"
         ) from error
+
+
+@contextmanager
+def _without_cuda_notice() -> Iterator[None]:
+    """Drops the line that Warp's native code writes where there is no CUDA driver; passes all other lines on.
+
+    No setting of Warp 1.19 silences it (`native/cuda_util.cpp`), so file descriptor 2 points elsewhere meanwhile.
+    """
+    try:
+        sys.stderr.flush()
+        kept = os.dup(2)
+    except (OSError, AttributeError, ValueError):  # no standard error: nothing to keep clean
+        yield
+        return
+    with tempfile.TemporaryFile() as caught:
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            caught.seek(0)
+            for line in caught:
+                if _CUDA_NOTICE not in line:
+                    os.write(kept, line)
+            os.close(kept)
 
 
 def thread_count() -> int:
     """Threads to use: `SHARPVISION_THREADS`, otherwise the processors this process may run on."""
     named = os.environ.get("SHARPVISION_THREADS", "")
-    return int(named) if named.isdigit() and int(named) > 0 else len(os.sched_getaffinity(0))
+    if named.isdigit() and int(named) > 0:
+        return int(named)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache
@@ -52,6 +100,8 @@ def _workers(count: int) -> ThreadPoolExecutor:
 
 def in_bands(work: Callable[[int, int, int], None], items: int, band_items: int = BAND_ITEMS) -> None:
     """Call `work(first, last, worker)` for bands of `band_items` items; `worker` numbers the scratch that it may use.
+
+    An exception of any band ends the run after the bands under way and is raised here.
 
     >>> seen = []
     >>> in_bands(lambda first, last, worker: seen.append((first, last)), 600)
@@ -63,14 +113,17 @@ def in_bands(work: Callable[[int, int, int], None], items: int, band_items: int 
     ticket, stop = itertools.count(), threading.Event()
 
     def drain(worker: int) -> None:
-        while not stop.is_set() and (band := next(ticket)) < len(bands):
-            work(*bands[band], worker)
+        try:
+            while not stop.is_set() and (band := next(ticket)) < len(bands):
+                work(*bands[band], worker)
+        except BaseException:
+            stop.set()
+            raise
 
     futures = [_workers(workers).submit(drain, worker) for worker in range(1, workers)]
     try:
         drain(0)
     finally:
-        stop.set()
         for future in futures:
             future.result()
 
