@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sharpvision.core.errors import InputError
+from sharpvision.data.lights import check_spread
 from sharpvision.reconstruct.photometric.options import METHODS, PhotometricOptions
 from sharpvision.solvers.solution import Solution
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from sharpvision.data.observations import PhotometricObservations
 
 Progress = Callable[[str, float], None]
+
 
 def photometric_stereo(
     observations: PhotometricObservations,
@@ -36,8 +39,9 @@ def photometric_stereo(
     Values, std, explained shares and figures: see "A photometric Solution" in DEVELOPERS.md. Gauge: albedo is known up
     to one factor, depth up to a constant of each component. Status: "least_squares" and "robust" have closed or fixed
     iterations and are CONVERGED where lights and pixels determine them; "physics" ends at STEP_LIMIT where its rounds
-    still change the cost, at INTERRUPTED on Ctrl-C with what it has. Raises `InputError` for an unknown method, a
-    distance that is not positive, and more observations than "physics" can hold.
+    still change the cost; every method ends at INTERRUPTED on Ctrl-C with what it has. Raises `InputError` for an
+    unknown method, a distance that is not positive, an empty mask, lights in one plane with the object, and more
+    observations than "physics" can hold.
 
     >>> from sharpvision.data import from_arrays
     >>> import torch
@@ -53,10 +57,7 @@ def photometric_stereo(
     solve = METHODS[method]
     if observations.light_distance is not None and light_distance == "fit":
         light_distance = observations.light_distance
-    if isinstance(light_distance, str) and light_distance not in ("fit", "infinite"):
-        raise InputError("light distance", "fit, infinite or a number of mask sides", repr(light_distance), "give one of these")
-    if not isinstance(light_distance, str) and not light_distance > 0:
-        raise InputError("light distance", "a positive number of mask sides", str(light_distance), "give a distance, or infinite")
+    _check(observations, light_distance)
     options = PhotometricOptions(seed, light_distance, residual, progress or (lambda stage, done: None))
     solution = solve(observations, options)
     solution.method, solution.observations = method, observations
@@ -67,3 +68,16 @@ def photometric_stereo(
     }  # fmt: skip
     solution.seconds = time.perf_counter() - started
     return solution
+
+
+def _check(observations: PhotometricObservations, light_distance: float | str) -> None:
+    """What a caller from Python can get wrong and a reader of files has refused already."""
+    if isinstance(light_distance, str) and light_distance not in ("fit", "infinite"):
+        expected = "fit, infinite or a number of mask sides"
+        raise InputError("light distance", expected, repr(light_distance), "give one of these")
+    if not isinstance(light_distance, str) and not light_distance > 0:
+        expected = "a positive number of mask sides"
+        raise InputError("light distance", expected, str(light_distance), "give a distance, or infinite")
+    if not observations.mask.any():
+        raise InputError(observations.name, "a mask with a pixel inside", "an empty mask", "check the mask")
+    check_spread(Path(observations.name), observations.light_directions.numpy())

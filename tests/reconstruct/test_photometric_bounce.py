@@ -61,7 +61,7 @@ def test_a_groove_receives_what_the_closed_form_says() -> None:
 
 
 def test_bounces_add_up_as_a_geometric_series() -> None:
-    """Later bounces arrive at most with the albedo's powers, so twice the albedo gives a little over twice the light."""
+    """Later bounces arrive at most with the albedo's powers, so twice the albedo is a little over twice the light."""
     surface = groove(20, 40)
     once, twice = bounce(surface, 0.3).mean(), bounce(surface, 0.6).mean()
     assert 2.0 < twice / once < 3.0

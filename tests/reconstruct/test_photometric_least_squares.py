@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from photometric_spheres import error_deg, lambertian_images, lambertian_sphere
 
 from sharpvision.bench.rendered import light_directions
+from sharpvision.core.errors import InputError
 from sharpvision.data import read_photometric
 from sharpvision.data.observations import from_arrays
 from sharpvision.reconstruct import photometric_stereo
@@ -105,3 +106,29 @@ def test_lights_that_a_surface_turns_away_from_count_as_zero() -> None:
     m = np.linalg.lstsq(lights, images[:, 0, 0, 0], rcond=None)[0]
     found = photometric_stereo(from_arrays(torch.from_numpy(images), torch.from_numpy(lights)), "least_squares")
     np.testing.assert_allclose(found.values["normals"][0, 0], m / np.linalg.norm(m), atol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["least_squares", "robust", "physics"])
+def test_lights_that_do_not_determine_normals_are_refused(method: str) -> None:
+    angles = np.linspace(-0.8, 0.8, 6)
+    coplanar = np.stack([np.sin(angles), 0 * angles, -np.cos(angles)], 1)
+    for lights in (coplanar, np.tile([0.0, 0.0, -1.0], (6, 1)), light_directions(2)):
+        images = torch.full((len(lights), 4, 4, 3), 0.4)
+        with pytest.raises(InputError, match="light"):
+            photometric_stereo(from_arrays(images, torch.from_numpy(lights)), method)
+
+
+@pytest.mark.parametrize("method", ["least_squares", "robust", "physics"])
+def test_an_empty_mask_is_refused(method: str) -> None:
+    images, mask = torch.full((6, 4, 4, 3), 0.4), torch.zeros(4, 4, dtype=torch.bool)
+    with pytest.raises(InputError, match="mask"):
+        photometric_stereo(from_arrays(images, torch.from_numpy(light_directions(6)), mask=mask), method)
+
+
+@pytest.mark.parametrize("method", ["least_squares", "robust"])
+def test_nothing_is_known_of_a_black_pixel(method: str) -> None:
+    images = torch.rand(6, 4, 4, 3) * 0.5 + 0.2
+    images[:, 1, 2] = 0.0
+    std = photometric_stereo(from_arrays(images, torch.from_numpy(light_directions(6))), method).std["normals"]
+    assert std[1, 2] == 90.0
+    assert (std.flatten()[torch.arange(16) != 6] < 90.0).any()

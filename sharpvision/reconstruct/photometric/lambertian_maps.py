@@ -19,19 +19,25 @@ PixelMethod = Callable[[NDArray, NDArray, NDArray], tuple[NDArray, NDArray, NDAr
 _STRIP_VALUES = 24_000_000
 _DEG_68 = 1.515 * 180.0 / np.pi
 """68 % of the angles of a two-dimensional Gaussian lie within 1.515 standard deviations of one coordinate."""
+_UNKNOWN_DEG = 90.0
 
 
-def solve(observations: PhotometricObservations, options: PhotometricOptions, method: PixelMethod, spread_factor: float) -> Solution:
-    """Normals strip by strip, then depth of all; memory beyond the maps is that of one strip."""
+def solve(
+    observations: PhotometricObservations, options: PhotometricOptions, method: PixelMethod, spread_factor: float
+) -> Solution:
+    """Normals strip by strip, then depth of all; memory beyond the maps is that of one strip.
+
+    std is 90 degrees where nothing determines the normal: black pixels, and what an interrupt left out.
+    """
     height, width = observations.shape
     rows = int(np.clip(_STRIP_VALUES // (width * observations.light_count * 3), 1, height))
     normals, albedo = np.zeros((height, width, 3), np.float32), np.zeros((height, width, 3), np.float32)
-    spread = np.zeros((height, width), np.float32)
+    spread_deg = np.where(observations.mask.numpy(), np.float32(_UNKNOWN_DEG), np.float32(0.0))
     shown, shares = shown_lights(observations), Shares()
     predicted = np.zeros((len(shown), height, width, 3), np.float32)
     lights = np.ascontiguousarray(observations.light_directions.numpy(), np.float32)
     intensities = observations.light_intensities.numpy().astype(np.float32)
-    status, message, done = Status.CONVERGED, "closed form for every pixel", 0
+    status, message, done = Status.CONVERGED, "every pixel is solved", 0
     try:
         for tile in observations.tiles(rows):
             inside = tile.mask.numpy()
@@ -39,7 +45,9 @@ def solve(observations: PhotometricObservations, options: PhotometricOptions, me
             if inside.any():
                 radiance, usable = _pixels(tile, inside, intensities)
                 n, a, s = method(radiance, usable, lights)
-                normals[window][inside], albedo[window][inside], spread[window][inside] = n, a, s
+                stated = np.where((a > 0).any(1), s * (_DEG_68 * spread_factor), _UNKNOWN_DEG)
+                normals[window][inside], albedo[window][inside] = n, a
+                spread_deg[window][inside] = np.minimum(stated, _UNKNOWN_DEG)
                 model = np.maximum(n @ lights.T, 0.0)[..., None] * a[:, None]
                 shares.add(radiance * intensities, model * intensities, model * intensities, usable > 0)
                 for i, light in enumerate(shown):
@@ -55,15 +63,19 @@ def solve(observations: PhotometricObservations, options: PhotometricOptions, me
     depth = depth_map(observations, field, "least_squares")
     options.progress("done", 1.0)
     explained = shares.explained()
-    values = {"normals": field, "albedo": torch.from_numpy(albedo * np.float32(gauge)), "depth": depth.depth}
+    albedo *= np.float32(gauge)
+    values = {"normals": field, "albedo": torch.from_numpy(albedo), "depth": depth.depth}
     if shown:
         values["predicted"], values["predicted_lights"] = torch.from_numpy(predicted), torch.tensor(shown)
     return Solution(
         method="", status=status, message=message, values=values,
-        std={"normals": torch.from_numpy(np.minimum(spread * (_DEG_68 * spread_factor), 90.0).astype(np.float32))},
+        std={"normals": torch.from_numpy(spread_deg)},
         history=[Step(explained["neither"], float("nan"), 0.0, float("nan"), 0.0, "share of the signal left over")],
         explained=explained,
-        figures={**depth.figures, "albedo_scale": "relative", "light_distance_mask_sides": "infinite", "learned_parameters": 0},
+        figures={
+            **depth.figures, "albedo_scale": "relative",
+            "light_distance_mask_sides": "infinite", "learned_parameters": 0,
+        },
         notes=depth.notes,
     )  # fmt: skip
 
