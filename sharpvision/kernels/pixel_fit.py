@@ -2,12 +2,14 @@
 
 For a pixel with observations I_jc (light j, channel c), weights w_j and basis b_j(n) (see `reflectance_basis`),
 
-    cost(n, x) = sum_j w_j log(1 + mean_c (I_jc - g_j V_j b_j(n).x_c)^2 / s^2) / sum_j w_j + w_p |n - n_p|^2,   x_c >= 0.
+    cost(n, x) = sum_j w_j log(1 + m_c (I_jc - g_j V_j b_j(n).x_c)^2 / s_j^2) / sum_j w_j + w_p |n - n_p|^2
+                 + lambda sum_c x_c1,     s_j^2 = s^2 (1 + relative m_c I_jc^2),     x_c >= 0,
 
-The normal moves by two tangent numbers; the weights are eliminated by their Gauss-Newton Schur complement (weights at zero
-frozen) and re-fitted by iteratively reweighted non-negative least squares (coordinate descent) after every trial step.
-The robust weight is shared by the channels, so one 6x6 normal matrix serves all three. Paper for the elimination: Golub &
-Pereyra 1973; for the loss: Black & Anandan 1996.
+m_c the mean over channels, lambda = `sparsity` on the rough diffuse weight. The normal moves by two tangent numbers;
+the weights are eliminated by their Gauss-Newton Schur complement (weights at zero frozen) and re-fitted after every
+trial step by iteratively reweighted non-negative least squares (one pass of coordinate descent, then Cholesky on the
+free set). The robust weight is shared by the channels, so one 6x6 normal matrix serves all three. Paper for the
+elimination: Golub & Pereyra 1973; for the loss: Black & Anandan 1996; for the free set: Lawson & Hanson 1974.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from sharpvision.kernels.reflectance_basis import basis, basis_gradient, light_a
 
 wp.set_module_options({"enable_backward": False})
 
-NNLS_SWEEPS = wp.constant(12)
+NNLS_ROUNDS = wp.constant(3)
+RIDGE = wp.constant(1.00001)
 MAX_TURN = wp.constant(0.3)
 MIN_FACING = wp.constant(0.05)
 
@@ -37,8 +40,9 @@ class PixelData:
     viewers: wp.array(dtype=wp.vec3)
     prior: wp.array(dtype=wp.vec3)
     prior_weight: float
-    mix: float
-    enabled: vec6
+    relative: float
+    sparsity: float
+    tolerance: float
 
 
 @wp.struct
@@ -56,7 +60,7 @@ def tabulate(data: PixelData, p: int, n: wp.vec3, table: wp.array2d(dtype=vec6),
     q = data.points[p]
     for j in range(data.lights.shape[0]):
         light = light_at(data.lights[j], q)
-        table[slot, j] = basis(n, light.direction, v, data.mix) * (light.gain * data.visibility[p, j])
+        table[slot, j] = basis(n, light.direction, v) * (light.gain * data.visibility[p, j])
 
 
 @wp.func
@@ -66,24 +70,108 @@ def mean_square(r: wp.vec3) -> float:
 
 
 @wp.func
-def descend(gram: mat66, right: vec6, start: vec6, enabled: vec6) -> vec6:
-    """Non-negative least squares min x'Gx/2 - b'x, x >= 0, by cyclic coordinate descent from `start`."""
+def factor(gram: mat66, x: vec6) -> mat66:
+    """Cholesky factor of the block of `gram` where x > 0, with a small ridge; the other rows are the identity's."""
+    lower = mat66()
+    for i in range(6):
+        if x[i] > 0.0:
+            for k in range(i):
+                if x[k] > 0.0:
+                    entry = gram[i, k]
+                    for m in range(k):
+                        entry -= lower[i, m] * lower[k, m]
+                    lower[i, k] = entry / lower[k, k]
+            pivot = gram[i, i] * RIDGE + 1.0e-9
+            for m in range(i):
+                pivot -= lower[i, m] * lower[i, m]
+            lower[i, i] = wp.sqrt(wp.max(pivot, 1.0e-6 * gram[i, i] + 1.0e-9))
+        else:
+            lower[i, i] = 1.0
+    return lower
+
+
+@wp.func
+def forward(lower: mat66, right: vec6, x: vec6) -> vec6:
+    """Solution u of L u = b on the rows where x > 0, zero elsewhere."""
+    u = vec6()
+    for i in range(6):
+        if x[i] > 0.0:
+            value = right[i]
+            for k in range(i):
+                value -= lower[i, k] * u[k]
+            u[i] = value / lower[i, i]
+    return u
+
+
+@wp.func
+def backward(lower: mat66, right: vec6, x: vec6) -> vec6:
+    """Solution z of L' z = u on the rows where x > 0, zero elsewhere."""
+    z = vec6()
+    for back in range(6):
+        i = 5 - back
+        if x[i] > 0.0:
+            value = right[i]
+            for k in range(i + 1, 6):
+                value -= lower[k, i] * z[k]
+            z[i] = value / lower[i, i]
+    return z
+
+
+@wp.func
+def sweep(gram: mat66, right: vec6, start: vec6) -> vec6:
+    """One pass of coordinate descent for min x'Gx/2 - b'x, x >= 0."""
     x = start
-    for _sweep in range(NNLS_SWEEPS):
-        for k in range(6):
-            diagonal = gram[k, k]
-            if diagonal > 1.0e-12 and enabled[k] > 0.0:
-                slope = right[k]
-                for m in range(6):
-                    slope -= gram[k, m] * x[m]
-                x[k] = wp.max(x[k] + slope / diagonal, 0.0)
-            else:
-                x[k] = 0.0
+    for k in range(6):
+        diagonal = gram[k, k]
+        if diagonal > 1.0e-12:
+            slope = right[k]
+            for m in range(6):
+                slope -= gram[k, m] * x[m]
+            x[k] = wp.max(x[k] + slope / diagonal, 0.0)
+        else:
+            x[k] = 0.0
     return x
 
 
 @wp.func
-def fit_weights(data: PixelData, p: int, table: wp.array2d(dtype=vec6), slot: int, start: mat36, passes: int) -> WeightFit:
+def non_negative(gram: mat66, right: vec6, start: vec6) -> vec6:
+    """Non-negative least squares: coordinate descent finds the free set, Cholesky solves on it.
+
+    Lambert and Oren-Nayar are nearly collinear, so coordinate descent alone stops far from the minimum.
+    """
+    x = sweep(gram, right, start)
+    going = bool(True)
+    rounds = int(0)
+    while going and rounds < NNLS_ROUNDS:
+        rounds += 1
+        lower = factor(gram, x)
+        z = backward(lower, forward(lower, right, x), x)
+        reach = float(1.0)
+        for k in range(6):
+            if x[k] > 0.0 and z[k] < 0.0:
+                reach = wp.min(reach, x[k] / (x[k] - z[k]))
+        going = reach < 1.0
+        for k in range(6):
+            if x[k] > 0.0:
+                x[k] = wp.max(x[k] + reach * (z[k] - x[k]), 0.0)
+                if z[k] < 0.0 and x[k] < 1.0e-6:
+                    x[k] = 0.0
+        # a weight at zero that wants to grow
+        for k in range(6):
+            if x[k] == 0.0 and gram[k, k] > 1.0e-12:
+                slope = right[k]
+                for m in range(6):
+                    slope -= gram[k, m] * x[m]
+                if slope > 1.0e-3 * gram[k, k]:
+                    x[k] = slope / gram[k, k]
+                    going = True
+    return x
+
+
+@wp.func
+def fit_weights(
+    data: PixelData, p: int, table: wp.array2d(dtype=vec6), slot: int, start: mat36, passes: int
+) -> WeightFit:
     """Iteratively reweighted non-negative least squares for the weights of pixel p, and the data cost at the end."""
     fit = WeightFit()
     x = start
@@ -91,18 +179,21 @@ def fit_weights(data: PixelData, p: int, table: wp.array2d(dtype=vec6), slot: in
     for _pass in range(passes):
         gram = mat66()
         right = mat36()
+        mass = float(0.0)
         for j in range(data.lights.shape[0]):
             w = data.weight[p, j]
             if w > 0.0:
                 b = table[slot, j]
                 o = data.observed[p, j]
                 r = o - x * b
-                w = w / (s2 + mean_square(r))
+                mass += w
+                w = w / (s2 * (1.0 + data.relative * mean_square(o)) + mean_square(r))
                 wb = w * b
                 gram += wp.outer(wb, b)
                 right += wp.outer(o, wb)
         for c in range(3):
-            row = descend(gram, right[c], x[c], data.enabled)
+            right[c, 1] = right[c, 1] - 1.5 * data.sparsity * mass
+            row = non_negative(gram, right[c], x[c])
             for k in range(6):
                 x[c, k] = row[k]
     cost = float(0.0)
@@ -110,10 +201,12 @@ def fit_weights(data: PixelData, p: int, table: wp.array2d(dtype=vec6), slot: in
     for j in range(data.lights.shape[0]):
         w = data.weight[p, j]
         if w > 0.0:
-            cost += w * wp.log(1.0 + mean_square(data.observed[p, j] - x * table[slot, j]) / s2)
+            o = data.observed[p, j]
+            scale2 = s2 * (1.0 + data.relative * mean_square(o))
+            cost += w * wp.log(1.0 + mean_square(o - x * table[slot, j]) / scale2)
             total += w
     fit.x = x
-    fit.cost = cost / wp.max(total, 1.0e-12)
+    fit.cost = cost / wp.max(total, 1.0e-12) + data.sparsity * (x[0, 1] + x[1, 1] + x[2, 1])
     return fit
 
 
@@ -146,10 +239,11 @@ def tangent_system(data: PixelData, p: int, n: wp.vec3, t1: wp.vec3, t2: wp.vec3
             total += w
             light = light_at(data.lights[j], q)
             gain = light.gain * data.visibility[p, j]
-            b = basis_gradient(n, t1, t2, light.direction, v, data.mix)
+            b = basis_gradient(n, t1, t2, light.direction, v)
             value = b.value * gain
-            r = data.observed[p, j] - x * value
-            w = w / (s2 + mean_square(r))
+            o = data.observed[p, j]
+            r = o - x * value
+            w = w / (s2 * (1.0 + data.relative * mean_square(o)) + mean_square(r))
             d1 = x * b.along_1 * gain
             d2 = x * b.along_2 * gain
             out.h11 += w * wp.dot(d1, d1)
@@ -163,34 +257,11 @@ def tangent_system(data: PixelData, p: int, n: wp.vec3, t1: wp.vec3, t2: wp.vec3
             cross2 += wp.outer(d2, wb)
             gradient += wp.outer(r, wb)
     for c in range(3):
-        # Cholesky of the free block; frozen rows become unit rows and drop out
-        lower = mat66()
-        u1 = vec6()
-        u2 = vec6()
-        ug = vec6()
-        for i in range(6):
-            free_i = x[c, i] > 0.0
-            if free_i:
-                u1[i] = cross1[c, i]
-                u2[i] = cross2[c, i]
-                ug[i] = gradient[c, i]
-                for k in range(i):
-                    if x[c, k] > 0.0:
-                        entry = gram[i, k]
-                        for m in range(k):
-                            entry -= lower[i, m] * lower[k, m]
-                        lower[i, k] = entry / lower[k, k]
-                        u1[i] = u1[i] - lower[i, k] * u1[k]
-                        u2[i] = u2[i] - lower[i, k] * u2[k]
-                        ug[i] = ug[i] - lower[i, k] * ug[k]
-                pivot = gram[i, i] * 1.0001 + 1.0e-9
-                for m in range(i):
-                    pivot -= lower[i, m] * lower[i, m]
-                root = wp.sqrt(wp.max(pivot, 1.0e-9))
-                lower[i, i] = root
-                u1[i] = u1[i] / root
-                u2[i] = u2[i] / root
-                ug[i] = ug[i] / root
+        # weights at zero are frozen: they drop out of the elimination
+        lower = factor(gram, x[c])
+        u1 = forward(lower, cross1[c], x[c])
+        u2 = forward(lower, cross2[c], x[c])
+        ug = forward(lower, gradient[c], x[c])
         out.h11 -= wp.dot(u1, u1)
         out.h12 -= wp.dot(u1, u2)
         out.h22 -= wp.dot(u2, u2)
@@ -262,7 +333,7 @@ def fit_pixels(
                 trial_cost = trial_fit.cost + data.prior_weight * wp.dot(offset, offset)
                 if trial_cost < cost:
                     accepted = True
-                    if cost - trial_cost < 1.0e-3 * cost or turn * factor < 3.0e-4:
+                    if cost - trial_cost < data.tolerance * cost or turn * factor < 3.0e-4:
                         going = False
                     n = trial
                     fit = trial_fit
@@ -294,7 +365,10 @@ def fit_weights_only(
 
 
 @wp.kernel
-def predict_pixels(data: PixelData, first: int, normals: wp.array(dtype=wp.vec3), weights: wp.array(dtype=mat36), out: wp.array2d(dtype=wp.vec3)):
+def predict_pixels(
+    data: PixelData, first: int, normals: wp.array(dtype=wp.vec3), weights: wp.array(dtype=mat36),
+    out: wp.array2d(dtype=wp.vec3),
+):  # fmt: skip
     """Predicted radiance of every pixel under every light."""
     p = first + wp.tid()
     n = normals[p]
@@ -302,11 +376,14 @@ def predict_pixels(data: PixelData, first: int, normals: wp.array(dtype=wp.vec3)
     v = data.viewers[p]
     for j in range(data.lights.shape[0]):
         light = light_at(data.lights[j], data.points[p])
-        out[p, j] = x * basis(n, light.direction, v, data.mix) * (light.gain * data.visibility[p, j])
+        out[p, j] = x * basis(n, light.direction, v) * (light.gain * data.visibility[p, j])
 
 
 @wp.kernel
-def tangent_curvature(data: PixelData, first: int, normals: wp.array(dtype=wp.vec3), weights: wp.array(dtype=mat36), out: wp.array(dtype=wp.vec3)):
+def tangent_curvature(
+    data: PixelData, first: int, normals: wp.array(dtype=wp.vec3), weights: wp.array(dtype=mat36),
+    out: wp.array(dtype=wp.vec3),
+):  # fmt: skip
     """Reduced Gauss-Newton matrix (h11, h12, h22) of the data cost in each pixel's tangents."""
     p = first + wp.tid()
     n = normals[p]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import warp as wp
 
-from sharpvision.kernels.launch import as_warp, in_bands, start_warp, thread_count
+from sharpvision.kernels.launch import as_warp, in_bands, launch, start_warp, thread_count
 
 start_warp()
 
@@ -31,13 +31,14 @@ class Pixels:
     lights: np.ndarray
     points: np.ndarray
     viewers: np.ndarray
-    mix: float = 0.0
-    enabled: tuple = (1, 1, 1, 1, 1, 1)
+    relative: float = 0.0
+    sparsity: float = 0.0
+    tolerance: float = 1e-3
 
     def subset(self, index: np.ndarray) -> Pixels:
         """Only the pixels `index`."""
-        return Pixels(self.observed[index], self.weight[index], self.visibility[index], self.scale[index],
-                      self.lights, self.points[index], self.viewers[index], self.mix, self.enabled)  # fmt: skip
+        taken = ("observed", "weight", "visibility", "scale", "points", "viewers")
+        return replace(self, **{name: getattr(self, name)[index] for name in taken})
 
     def _kernel_data(self, prior: np.ndarray | None, prior_weight: float) -> pixel_fit.PixelData:
         data = pixel_fit.PixelData()
@@ -51,8 +52,9 @@ class Pixels:
         data.viewers = as_warp(self.viewers, wp.vec3)
         data.prior = as_warp(self.viewers if prior is None else prior, wp.vec3)
         data.prior_weight = 0.0 if prior is None else prior_weight
-        data.mix = self.mix
-        data.enabled = vec6(*[float(e) for e in self.enabled])
+        data.relative = self.relative
+        data.sparsity = self.sparsity
+        data.tolerance = self.tolerance
         return data
 
     def fit(self, normals: np.ndarray, weights: np.ndarray, *, steps: int = 15, prior: np.ndarray | None = None,
@@ -62,7 +64,8 @@ class Pixels:
 
     def fit_weights(self, normals: np.ndarray, weights: np.ndarray, passes: int = 3) -> tuple[np.ndarray, np.ndarray]:
         """Weights (P, 3, 6) re-fitted at fixed normals, and their data costs (P,)."""
-        _, weights, costs = self._run(pixel_fit.fit_weights_only, passes, normals, weights, self._kernel_data(None, 0.0))
+        data = self._kernel_data(None, 0.0)
+        _, weights, costs = self._run(pixel_fit.fit_weights_only, passes, normals, weights, data)
         return weights, costs
 
     def _run(self, kernel: wp.Kernel, count: int, normals: np.ndarray, weights: np.ndarray, data: pixel_fit.PixelData
@@ -73,27 +76,25 @@ class Pixels:
         arrays = (as_warp(normals, wp.vec3), as_warp(weights, pixel_fit.mat36), as_warp(costs, wp.float32))
 
         def band(first: int, last: int, worker: int) -> None:
-            wp.launch(kernel, dim=last - first, inputs=[data, first, worker, count, table, *arrays], device="cpu")
+            launch(kernel, last - first, [data, first, worker, count, table, *arrays])
 
         in_bands(band, len(normals))
         return normals, weights, costs
 
     def predict(self, normals: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Radiance (P, N, 3) that the model gives."""
-        out = np.empty_like(self.observed)
-        data, target = self._kernel_data(None, 0.0), as_warp(out, wp.vec3)
-        n, x = as_warp(np.ascontiguousarray(normals, np.float32), wp.vec3), as_warp(np.ascontiguousarray(weights, np.float32), pixel_fit.mat36)
-        in_bands(lambda first, last, _: wp.launch(pixel_fit.predict_pixels, dim=last - first, inputs=[data, first, n, x, target], device="cpu"),
-                 len(normals))  # fmt: skip
-        return out
+        return self._evaluate(pixel_fit.predict_pixels, normals, weights, np.empty_like(self.observed))
 
     def curvature(self, normals: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Reduced Gauss-Newton matrix (h11, h12, h22) (P, 3) of the data cost in each pixel's two tangents."""
-        out = np.empty((len(normals), 3), np.float32)
+        return self._evaluate(pixel_fit.tangent_curvature, normals, weights, np.empty((len(normals), 3), np.float32))
+
+    def _evaluate(self, kernel: wp.Kernel, normals: np.ndarray, weights: np.ndarray, out: np.ndarray) -> np.ndarray:
+        """Run a kernel that reads normals and weights and fills `out`."""
         data, target = self._kernel_data(None, 0.0), as_warp(out, wp.vec3)
-        n, x = as_warp(np.ascontiguousarray(normals, np.float32), wp.vec3), as_warp(np.ascontiguousarray(weights, np.float32), pixel_fit.mat36)
-        in_bands(lambda first, last, _: wp.launch(pixel_fit.tangent_curvature, dim=last - first, inputs=[data, first, n, x, target], device="cpu"),
-                 len(normals))  # fmt: skip
+        n = as_warp(np.ascontiguousarray(normals, np.float32), wp.vec3)
+        x = as_warp(np.ascontiguousarray(weights, np.float32), pixel_fit.mat36)
+        in_bands(lambda first, last, _: launch(kernel, last - first, [data, first, n, x, target]), len(normals))
         return out
 
 

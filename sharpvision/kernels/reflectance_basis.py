@@ -4,8 +4,9 @@ The radiance of a pixel under light j is linear in six non-negative weights x:
 
     L = g V (x_0 n.l + x_1 ON(n, l, v) + sum_k x_k D_k(n.h) V_k(n.l) V_k(n.v) n.l)
 
-with Oren-Nayar's shape at sigma^2 = 0.5, four GGX lobes with separable Smith shadowing and no Fresnel term, g the light's
-fall-off and V its visibility. Lights below the horizon give zero. Papers: Oren & Nayar 1994; Walter et al. 2007.
+with Oren-Nayar's shape at sigma^2 = 0.5, four GGX lobes with separable Smith shadowing and no Fresnel term, g the
+light's fall-off and V its visibility. Lights below the horizon give zero. Papers: Oren & Nayar 1994; Walter et al.
+2007.
 """
 
 from __future__ import annotations
@@ -25,7 +26,12 @@ mat36 = wp.types.matrix(shape=(3, 6), dtype=wp.float32)
 _A2 = wp.constant(wp.vec4(*(alpha * alpha for alpha in LOBE_ROUGHNESS)))
 _ON_A = wp.constant(1.0 - 0.5 * OREN_NAYAR_SIGMA2 / (OREN_NAYAR_SIGMA2 + 0.33))
 _ON_B = wp.constant(0.45 * OREN_NAYAR_SIGMA2 / (OREN_NAYAR_SIGMA2 + 0.09))
+_ON_C = wp.constant(0.125 * OREN_NAYAR_SIGMA2 / (OREN_NAYAR_SIGMA2 + 0.09))
+_ON_D = wp.constant(0.17 * 0.5 * OREN_NAYAR_SIGMA2 / (OREN_NAYAR_SIGMA2 + 0.13))
 _PI = wp.constant(math.pi)
+# the model's tangents grow without bound where light and viewer graze together; cut at the same angle in every term
+_TAN_LIMIT = wp.constant(1.5)
+_LEAST_COSINE = wp.constant(math.cos(1.5))
 
 
 @wp.struct
@@ -56,8 +62,95 @@ def light_at(direction: wp.vec3, q: wp.vec3) -> LightAtPoint:
     return light
 
 
+@wp.struct
+class RoughShape:
+    """Oren-Nayar's model over Lambert's cosine, and its derivatives by n.l, n.v and s."""
+
+    value: float
+    by_l: float
+    by_v: float
+    by_s: float
+
+
 @wp.func
-def basis(n: wp.vec3, l: wp.vec3, v: wp.vec3, mix: float) -> vec6:
+def rough_value(nl: float, nv: float, s: float) -> float:
+    """Oren and Nayar's full model over Lambert's cosine: single and double reflection, s = l.v - n.l n.v."""
+    theta_l = wp.acos(wp.min(nl, 1.0))
+    theta_v = wp.acos(wp.min(nv, 1.0))
+    narrow = wp.min(theta_l, theta_v)
+    across = wp.sqrt(wp.max((1.0 - nl * nl) * (1.0 - nv * nv), 1.0e-12))
+    azimuth = wp.clamp(s / across, -1.0, 1.0)
+    small = 2.0 * narrow / _PI
+    value = _ON_A + _ON_B * s / wp.max(wp.max(nl, nv), _LEAST_COSINE)
+    if s < 0.0:
+        value -= _ON_B * azimuth * wp.tan(wp.min(narrow, _TAN_LIMIT)) * small * small * small
+    both = 4.0 * theta_l * theta_v / (_PI * _PI)
+    half_tan = wp.tan(wp.min(0.5 * (theta_l + theta_v), _TAN_LIMIT))
+    value += _ON_C * both * both * (1.0 - wp.abs(azimuth)) * half_tan
+    return value + _ON_D * (1.0 - azimuth * small * small)
+
+
+@wp.func
+def rough_shape(nl: float, nv: float, s: float) -> RoughShape:
+    """`rough_value` and its derivatives, every term counted; one-sided at the model's kinks (n.l = n.v, s = 0)."""
+    out = RoughShape()
+    theta_l = wp.acos(wp.min(nl, 1.0))
+    theta_v = wp.acos(wp.min(nv, 1.0))
+    sine_l = wp.sqrt(wp.max(1.0 - nl * nl, 1.0e-6))
+    sine_v = wp.sqrt(wp.max(1.0 - nv * nv, 1.0e-6))
+    azimuth = wp.clamp(s / (sine_l * sine_v), -1.0, 1.0)
+    azimuth_s = float(0.0)
+    if wp.abs(azimuth) < 1.0:
+        azimuth_s = 1.0 / (sine_l * sine_v)
+    azimuth_l = azimuth_s * s * nl / (sine_l * sine_l)
+    azimuth_v = azimuth_s * s * nv / (sine_v * sine_v)
+    theta_by_l = -1.0 / sine_l
+    theta_by_v = -1.0 / sine_v
+    # the smaller angle, of the larger cosine
+    light_is_narrow = nl > nv
+    narrow = wp.where(light_is_narrow, theta_l, theta_v)
+    narrow_l = wp.where(light_is_narrow, theta_by_l, 0.0)
+    narrow_v = wp.where(light_is_narrow, 0.0, theta_by_v)
+    cosine = wp.max(wp.max(nl, nv), _LEAST_COSINE)
+    near = _ON_B * s / cosine
+    near_by_cosine = wp.where(cosine > _LEAST_COSINE, -near / cosine, 0.0)
+    by_azimuth = float(0.0)
+    by_narrow = float(0.0)
+    small = 2.0 * narrow / _PI
+    out.value = _ON_A + near + _ON_D * (1.0 - azimuth * small * small)
+    by_azimuth -= _ON_D * small * small
+    by_narrow -= _ON_D * azimuth * 2.0 * small * 2.0 / _PI
+    if s < 0.0:
+        tangent = wp.tan(wp.min(narrow, _TAN_LIMIT))
+        slope = wp.where(narrow < _TAN_LIMIT, 1.0 + tangent * tangent, 0.0)
+        cube = small * small * small
+        out.value -= _ON_B * azimuth * tangent * cube
+        by_azimuth -= _ON_B * tangent * cube
+        by_narrow -= _ON_B * azimuth * (slope * cube + tangent * 3.0 * small * small * 2.0 / _PI)
+    half = 0.5 * (theta_l + theta_v)
+    half_tan = wp.tan(wp.min(half, _TAN_LIMIT))
+    half_slope = wp.where(half < _TAN_LIMIT, 0.5 * (1.0 + half_tan * half_tan), 0.0)
+    both = 4.0 * theta_l * theta_v / (_PI * _PI)
+    square = _ON_C * both * both
+    aside = 1.0 - wp.abs(azimuth)
+    out.value += square * aside * half_tan
+    by_azimuth -= square * half_tan * wp.sign(azimuth)
+    # d(both^2) = 8 both theta_other / pi^2
+    by_both = _ON_C * 8.0 * both / (_PI * _PI) * aside * half_tan
+    by_theta_l = by_both * theta_v + square * aside * half_slope
+    by_theta_v = by_both * theta_l + square * aside * half_slope
+    out.by_s = _ON_B / cosine + by_azimuth * azimuth_s
+    out.by_l = by_azimuth * azimuth_l + by_narrow * narrow_l + by_theta_l * theta_by_l
+    out.by_v = by_azimuth * azimuth_v + by_narrow * narrow_v + by_theta_v * theta_by_v
+    if light_is_narrow:
+        out.by_l += near_by_cosine
+    else:
+        out.by_v += near_by_cosine
+    return out
+
+
+@wp.func
+def basis(n: wp.vec3, l: wp.vec3, v: wp.vec3) -> vec6:
     """The six basis values, cosine included; zero where the light or the viewer is below the horizon."""
     b = vec6()
     nl = wp.dot(n, l)
@@ -65,8 +158,7 @@ def basis(n: wp.vec3, l: wp.vec3, v: wp.vec3, mix: float) -> vec6:
     if nl > 0.0 and nv > 0.0:
         nh = wp.min(wp.dot(n, wp.normalize(l + v)), 1.0)
         b[0] = nl
-        b[1] = nl * _ON_A + nl * _ON_B * wp.max(wp.dot(l, v) - nl * nv, 0.0) / wp.max(nl, nv)
-        b[0] = (1.0 - mix) * b[0] + mix * b[1]
+        b[1] = nl * rough_value(nl, nv, wp.dot(l, v) - nl * nv)
         for k in range(4):
             a2 = _A2[k]
             d = nh * nh * (a2 - 1.0) + 1.0
@@ -77,7 +169,7 @@ def basis(n: wp.vec3, l: wp.vec3, v: wp.vec3, mix: float) -> vec6:
 
 
 @wp.func
-def basis_gradient(n: wp.vec3, t1: wp.vec3, t2: wp.vec3, l: wp.vec3, v: wp.vec3, mix: float) -> BasisGradient:
+def basis_gradient(n: wp.vec3, t1: wp.vec3, t2: wp.vec3, l: wp.vec3, v: wp.vec3) -> BasisGradient:
     """The basis and its derivatives for n moving along the tangents t1, t2."""
     out = BasisGradient()
     nl = wp.dot(n, l)
@@ -95,25 +187,12 @@ def basis_gradient(n: wp.vec3, t1: wp.vec3, t2: wp.vec3, l: wp.vec3, v: wp.vec3,
         out.along_1[0] = l1
         out.along_2[0] = l2
         s = wp.dot(l, v) - nl * nv
-        # nl / max(nl, nv) * s: the larger cosine is the smaller angle
-        rough = float(0.0)
-        rough_l = float(0.0)
-        rough_v = float(0.0)
-        if s > 0.0:
-            if nl > nv:
-                rough = s
-                rough_l = -nv
-                rough_v = -nl
-            else:
-                rough = nl * s / nv
-                rough_l = (s - nl * nv) / nv
-                rough_v = -nl * nl / nv - nl * s / (nv * nv)
-        out.value[1] = nl * _ON_A + _ON_B * rough
-        out.along_1[1] = l1 * _ON_A + _ON_B * (rough_l * l1 + rough_v * v1)
-        out.along_2[1] = l2 * _ON_A + _ON_B * (rough_l * l2 + rough_v * v2)
-        out.value[0] = (1.0 - mix) * out.value[0] + mix * out.value[1]
-        out.along_1[0] = (1.0 - mix) * out.along_1[0] + mix * out.along_1[1]
-        out.along_2[0] = (1.0 - mix) * out.along_2[0] + mix * out.along_2[1]
+        rough = rough_shape(nl, nv, s)
+        rough_l = rough.value + nl * (rough.by_l - rough.by_s * nv)
+        rough_v = nl * (rough.by_v - rough.by_s * nl)
+        out.value[1] = nl * rough.value
+        out.along_1[1] = rough_l * l1 + rough_v * v1
+        out.along_2[1] = rough_l * l2 + rough_v * v2
         for k in range(4):
             a2 = _A2[k]
             d = nh * nh * (a2 - 1.0) + 1.0
