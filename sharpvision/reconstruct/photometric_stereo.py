@@ -48,7 +48,7 @@ def photometric_stereo(
     >>> lights = torch.tensor([[0., 0, -1], [0.6, 0, -0.8], [0, 0.6, -0.8], [-0.6, 0, -0.8]])
     >>> images = (0.5 * -lights[:, 2])[:, None, None, None].expand(4, 2, 2, 3)
     >>> solution = photometric_stereo(from_arrays(images, lights), "least_squares")
-    >>> solution.status.value, (solution.values["normals"][0, 0] + 0.0).round(decimals=4).tolist()
+    >>> solution.status.value, (solution.values["normals"][0, 0].round(decimals=4) + 0.0).tolist()
     ('converged', [0.0, 0.0, -1.0])
     """
     started = time.perf_counter()

@@ -68,4 +68,5 @@ def _parameters(solution: Solution) -> bytes:
         if name not in _NOT_PARAMETERS and isinstance(value, torch.Tensor)
     }
     frame = "OpenCV camera: x right, y down, z forward"
-    return safetensors.torch.save(tensors, metadata={"frame": frame})  # one entry: safetensors keeps no order of several
+    # One entry: safetensors keeps no order of several.
+    return safetensors.torch.save(tensors, metadata={"frame": frame})

@@ -132,3 +132,14 @@ def test_nothing_is_known_of_a_black_pixel(method: str) -> None:
     std = photometric_stereo(from_arrays(images, torch.from_numpy(light_directions(6))), method).std["normals"]
     assert std[1, 2] == 90.0
     assert (std.flatten()[torch.arange(16) != 6] < 90.0).any()
+
+
+@pytest.mark.parametrize("method", ["least_squares", "robust"])
+def test_three_lights_are_enough_and_say_what_they_cannot(method: str) -> None:
+    observations = lambertian_sphere(16, 3, widest_deg=25.0)
+    lit = replace(observations, mask=observations.mask & (observations.ground_truth[..., 2] < -0.75))
+    solution = photometric_stereo(lit, method)
+    if method == "least_squares":
+        assert error_deg(solution.values["normals"], lit).max() < 0.05
+    assert torch.isfinite(solution.std["normals"]).all()
+    assert any("three lights" in note for note in solution.notes)

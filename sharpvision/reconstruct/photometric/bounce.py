@@ -18,9 +18,18 @@ def bounced_irradiance(
 
         E = F rho (D + E),  three terms of its Neumann series,
 
-    with F the form factors of the height field, D = `direct` (P, N) irradiance from the lights and rho = `albedo` (P, 3).
-    Computed on a grid of at most `cells` cells and interpolated: bounced light is smooth. depth (P,) in cells of `grid`.
+    with F the form factors of the height field, D = `direct` (P, N) irradiance from the lights and rho = `albedo`
+    (P, 3) in [0, 1]. Computed on a grid of at most `cells` cells and interpolated, since bounced light is smooth; pairs
+    of cells that touch are left out, so it is too low within a cell of a concave edge. depth (P,) in cells of `grid`.
     Paper: Nayar, Ikeuchi, Kanade, Shape from Interreflections, 1991.
+
+    >>> grid = PixelGrid(np.ones((20, 8), bool))  # a groove of 90 degrees along the rows
+    >>> x = grid.index[1] - 3.5
+    >>> normals = np.stack([-np.sign(x), 0 * x, -np.ones_like(x)], 1) / np.sqrt(2)
+    >>> light, albedo = np.ones((grid.size, 1), np.float32), np.full((grid.size, 3), 0.5, np.float32)
+    >>> received = grid.image(bounced_irradiance(grid, -np.abs(x), normals, light, albedo, cells=200)[:, 0, 0])
+    >>> bool(received[10, 2] > received[10, 0] > 0)
+    True
     """
     coarse = grid.reduced(cells, coverage=0.5)
     step = coarse.factor // grid.factor

@@ -62,7 +62,9 @@ def solve(
     field = torch.from_numpy(normals)
     depth = depth_map(observations, field, "least_squares")
     options.progress("done", 1.0)
-    explained = shares.explained()
+    explained, notes = shares.explained(), list(depth.notes)
+    if observations.light_count == 3:
+        notes.append("three lights fit any pixel exactly: the stated uncertainty knows of no noise")
     albedo *= np.float32(gauge)
     values = {"normals": field, "albedo": torch.from_numpy(albedo), "depth": depth.depth}
     if shown:
@@ -76,7 +78,7 @@ def solve(
             **depth.figures, "albedo_scale": "relative",
             "light_distance_mask_sides": "infinite", "learned_parameters": 0,
         },
-        notes=depth.notes,
+        notes=notes,
     )  # fmt: skip
 
 

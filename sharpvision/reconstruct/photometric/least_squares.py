@@ -13,10 +13,11 @@ def least_squares_normals(radiance: NDArray, lights: NDArray) -> tuple[NDArray, 
 
         min over m of  |L m - g|^2,   m = albedo n,   g = 0.2989 R + 0.5870 G + 0.1140 B clipped to [0, 1]
 
-    radiance (P, N, 3) over the light's intensity; lights (N, 3) unit. Every observation counts, shadows and highlights too;
-    that is what the published DiLiGenT figures measure. A pixel that is black in all images gets the viewing direction
-    (0, 0, -1). Albedo: each channel's projection on the shading max(n.l, 0). The standard error is that of Gaussian
-    residuals and says nothing on shadows. Woodham, Photometric Method for Determining Surface Orientation, 1980.
+    radiance (P, N, 3) over the light's intensity; lights (N, 3) unit, of rank 3. Every observation counts, shadows and
+    highlights too; that is what the published DiLiGenT figures measure. A pixel that is black in all images gets the
+    direction (0, 0, -1). Albedo: each channel's projection on the shading max(n.l, 0). The standard error is that of
+    Gaussian residuals and says nothing on shadows; it is zero for N = 3, which leaves no residual. Paper: Woodham,
+    Photometric Method for Determining Surface Orientation from Multiple Images, 1980.
 
     >>> lights = np.array([[0.0, 0, -1], [0.6, 0, -0.8], [0, 0.6, -0.8], [-0.6, 0, -0.8]])
     >>> radiance = (0.5 * lights @ [0.0, 0.0, -1.0])[None, :, None].repeat(3, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numpy.typing import NDArray
 
 from sharpvision.core.errors import InputError
 from sharpvision.data.observations import PhotometricObservations
@@ -20,7 +21,11 @@ LARGEST_PHYSICS = 50_000_000
 @METHODS.register("least_squares")
 def least_squares(observations: PhotometricObservations, options: PhotometricOptions) -> Solution:
     """Woodham's least squares, in strips; see `least_squares_normals`."""
-    return lambertian_maps.solve(observations, options, lambda radiance, usable, lights: least_squares_normals(radiance, lights), spread_factor=1.0)
+
+    def every_observation(radiance: NDArray, usable: NDArray, lights: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+        return least_squares_normals(radiance, lights)
+
+    return lambertian_maps.solve(observations, options, every_observation, spread_factor=1.0)
 
 
 @METHODS.register("robust")
