@@ -6,8 +6,8 @@ lights whose observation ranks in the darker 80 % (highlights are brighter),
     min over m of  sum_j d_j rho(g_j - max(m.l_j, 0)),      rho = s^2 log(1 + (r / s)^2) (Cauchy) or |r| (L1),
 
 by iteratively reweighted least squares over the lights that the estimate faces; s falls from 0.3 to 0.05. The start is
-least squares over the ranks 25 to 80 %. m = albedo n. Papers: Woodham 1980; Black & Anandan 1996; for trimming Wu et
-al. 2010.
+least squares over the ranks 25 to 80 %. Fewer than five usable observations are not trimmed. m = albedo n. Papers:
+Woodham 1980; Black & Anandan 1996; for trimming Wu et al. 2010.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ CAUCHY, L1 = 0, 1
 DARK = wp.constant(0.3)
 START_LOW = wp.constant(0.25)
 HIGH = wp.constant(0.8)
+LEAST_TRIMMED = wp.constant(5)
 GRADUATED = wp.constant(4)
 ITERATIONS = wp.constant(14)
 FIRST_SCALE = wp.constant(0.3)
@@ -110,8 +111,18 @@ def rank_greys(data: RobustData, p: int, used: int, scratch: wp.array3d(dtype=fl
 
 
 @wp.func
-def trimmed_start(data: RobustData, p: int, top: float, scratch: wp.array3d(dtype=float), slot: int) -> wp.vec3:
-    """Least squares over the middle ranks; the scratch then holds g / top (row 0) and the dark weights (row 1)."""
+def trimmed_start(
+    data: RobustData, p: int, used: int, top: float, scratch: wp.array3d(dtype=float), slot: int
+) -> wp.vec3:
+    """Least squares over the middle ranks; the scratch then holds g / top (row 0) and the dark weights (row 1).
+
+    All ranks where fewer than five observations are usable: the middle of four are two, which determine nothing.
+    """
+    low = float(START_LOW)
+    high = float(HIGH)
+    if used < LEAST_TRIMMED:
+        low = 0.0
+        high = 1.0
     a = wp.mat33()
     b = wp.vec3()
     for j in range(data.lights.shape[0]):
@@ -119,9 +130,9 @@ def trimmed_start(data: RobustData, p: int, top: float, scratch: wp.array3d(dtyp
         scratch[slot, 0, j] = g
         rank = scratch[slot, 1, j]
         weight = float(0.0)
-        if data.usable[p, j] != wp.uint8(0) and rank <= HIGH:
+        if data.usable[p, j] != wp.uint8(0) and rank <= high:
             weight = wp.clamp(g / DARK, 0.1, 1.0)
-            if rank >= START_LOW:
+            if rank >= low:
                 a += wp.outer(data.lights[j], data.lights[j])
                 b += g * data.lights[j]
         scratch[slot, 1, j] = weight
@@ -198,7 +209,7 @@ def robust_kernel(data: RobustData, first: int, slot: int, scratch: wp.array3d(d
     p = first + wp.tid()
     used = count_usable(data, p)
     top = rank_greys(data, p, used, scratch, slot)
-    m = trimmed_start(data, p, top, scratch, slot)
+    m = trimmed_start(data, p, used, top, scratch, slot)
     system = NormalEquations()
     for i in range(ITERATIONS):
         scale = LAST_SCALE

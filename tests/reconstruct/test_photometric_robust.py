@@ -139,3 +139,22 @@ def test_real_photographs(data_folder: Path, name: str, bar: float) -> None:
     errors = error_deg(photometric_stereo(observations, "robust").values["normals"], observations)
     known = observations.ground_truth.norm(dim=-1)[observations.mask].numpy() > 0
     assert errors[known].mean() <= bar
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_few_lights_are_not_trimmed(count: int) -> None:
+    """The middle of four observations are two, which determine nothing: all are used, as in least squares."""
+    observations = lambertian_sphere(16, count, widest_deg=25.0)
+    lit = replace(observations, mask=observations.mask & (observations.ground_truth[..., 2] < -0.75))
+    assert error_deg(photometric_stereo(lit, "robust").values["normals"], lit).max() < 0.1
+
+
+@pytest.mark.parametrize("left", [3, 4, 5, 6])
+def test_a_pixel_whose_highlights_saturate_is_solved_from_the_rest(left: int) -> None:
+    lights = light_directions(10, 30.0).astype(np.float32)
+    usable = np.zeros((1, 10), np.uint8)
+    usable[0, np.random.default_rng(left).permutation(10)[:left]] = 1
+    normal = np.array([0.2, -0.3, -np.sqrt(0.87)])
+    observed = np.where(usable[0, :, None] > 0, 0.5 * (lights @ normal)[:, None], 1.0) * np.ones(3)
+    normals, _, _ = robust_normals(observed[None].astype(np.float32), usable, lights)
+    np.testing.assert_allclose(normals[0], normal, atol=2e-3)

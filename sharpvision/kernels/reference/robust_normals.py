@@ -10,13 +10,14 @@ GREY = np.array([0.2989, 0.5870, 0.1140])
 
 
 def ranked(observed: np.ndarray, usable: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Grey observations (N,) over the 90th percentile, dark weights (N,) of the darker 80 %, and who starts (N,)."""
+    """Grey observations (N,) over the 90th percentile, dark weights (N,) of the trusted, and who starts (N,)."""
     grey, usable = observed.astype(np.float64) @ GREY, usable.astype(bool)
     before = (grey[None] < grey[:, None]) | ((grey[None] == grey[:, None]) & np.tri(len(grey), k=-1, dtype=bool))
     rank = (before & usable[None]).sum(1) / max(usable.sum() - 1, 1)
     grey = grey / max(grey[usable & (rank <= 0.9001)].max(initial=0.0), 1e-6)
-    trusted = usable & (rank <= 0.8 + 1e-7)
-    return grey, np.where(trusted, np.clip(grey / 0.3, 0.1, 1.0), 0.0), trusted & (rank >= 0.25)
+    low, high = (0.25, 0.8) if usable.sum() >= 5 else (0.0, 1.0)  # the middle of four are two: too few
+    trusted = usable & (rank <= high + 1e-7)
+    return grey, np.where(trusted, np.clip(grey / 0.3, 0.1, 1.0), 0.0), trusted & (rank >= low)
 
 
 def robust_cost(
