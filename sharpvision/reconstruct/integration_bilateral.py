@@ -33,7 +33,8 @@ class BilateralDepth:
     `depth` (H, W) float64, NaN outside the mask, mean zero on each component: depth in pixels (orthographic) or log
     depth (perspective). `horizontal` and `vertical` (H, W) in [0, 1]: the weight of the difference to the right (down)
     neighbour against the left (upper) one; 0.5 on a smooth surface, 0 or 1 beside a step, NaN outside.
-    `own_normals` (H, W, 3): unit normals of the depth, by the same weighted differences, zero outside.
+    `own_normals` (H, W, 3): unit normals of the depth, by the same weighted differences, zero outside; along an axis
+    on which a pixel has no neighbour, the slope that its normal asks for.
     `energies`: one value a step. `undetermined_share`: share of the pixels in parts that steps cut off from the largest
     part of their component. `unknown` counts pixels without a normal.
     """
@@ -136,7 +137,8 @@ def bilateral_depth(
             break
     depth = graph.centred(depth)
     return BilateralDepth(
-        graph.image(depth), graph.image(sides[0]), graph.image(sides[1]), _own_normals(graph, depth, sides, settings),
+        graph.image(depth), graph.image(sides[0]), graph.image(sides[1]),
+        _own_normals(graph, equations, depth, sides, settings),
         energies, len(energies), status, _undetermined(graph, sides), equations.unknown,
     )  # fmt: skip
 
@@ -196,8 +198,9 @@ def _undetermined(graph: PixelGraph, sides: tuple[Floats, Floats], joined: float
 
 
 def _own_normals(
-    graph: PixelGraph, depth: Floats, sides: tuple[Floats, Floats], settings: IntegrationSettings
-) -> Floats:
+    graph: PixelGraph, equations: SlopeEquations, depth: Floats, sides: tuple[Floats, Floats],
+    settings: IntegrationSettings,
+) -> Floats:  # fmt: skip
     """Unit normals (H, W, 3) of a depth by differences weighted as the bilateral weights say; zero outside.
 
     Orthographic: n ~ (dz/dx, dz/dy, -1). Perspective, z = log depth: n ~ (f z_u, f z_v, -1 - u z_u - v z_v).
@@ -208,7 +211,9 @@ def _own_normals(
         forward, backward = _sides(graph, depth, axis)
         there, here = np.zeros(graph.size), np.zeros(graph.size)
         there[a], here[b] = sides[axis][a], 1.0 - sides[axis][b]
-        slopes.append((there * forward + here * backward) / np.maximum(there + here, 1e-12))
+        weight = there + here
+        seen = (there * forward + here * backward) / np.maximum(weight, 1e-12)
+        slopes.append(np.where(weight > 0, seen, equations.slopes(axis)))
     zx, zy = slopes
     n = np.stack([zx, zy, -np.ones(graph.size)], 1)
     if settings.focal_px is not None:

@@ -135,3 +135,16 @@ def test_the_same_input_gives_the_same_bytes():
     surface = SURFACES["steps"](50)
     first, second = (integrate_normals(surface.normals, surface.mask, BILATERAL).values["depth"] for _ in range(2))
     assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("focal", [None, 30.0])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 6), (6, 1)])
+def test_own_normals_of_lines_and_single_pixels_are_the_given_ones(shape, focal):
+    """Where an axis has no neighbour the depth says nothing, and a flat slope would be made up."""
+    settings = IntegrationSettings("bilateral", focal_px=focal, principal_point=None if focal is None else (4.0, 4.0))
+    plane = np.array([0.48, -0.36, -0.8])
+    mask = np.zeros((8, 8), bool)
+    mask[3 : 3 + shape[0], 1 : 1 + shape[1]] = True
+    found = bilateral_depth(np.broadcast_to(plane, (8, 8, 3)), mask, settings=settings).own_normals
+    np.testing.assert_allclose(found[mask], np.broadcast_to(plane, (mask.sum(), 3)), atol=0.02)
+    assert (found[~mask] == 0).all()

@@ -73,8 +73,8 @@ def test_masks(sphere: PhotometricObservations, name: str, method: str) -> None:
     observations = with_mask(sphere, parts(name, sphere.shape) & sphere.mask.numpy())
     solution = photometric_stereo(observations, method)
     check_finite(solution, observations)
-    bar = 8.0 if method == "least_squares" else 4.0
-    assert np.median(error_deg(solution.values["normals"], observations)) < bar
+    bar = 8.0 if method == "least_squares" else 3.0
+    assert error_deg(solution.values["normals"], observations).mean() < bar
 
 
 @pytest.mark.parametrize("method", ["least_squares", "robust"])
