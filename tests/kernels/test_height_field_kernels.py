@@ -100,8 +100,8 @@ def relief_normals(depth: np.ndarray) -> np.ndarray:
 
 
 def test_form_factors_equal_their_twin():
-    depth = bumps(4, 12) * 1.5
-    mask = np.random.default_rng(5).random((12, 12)) < 0.85
+    depth = bumps(6, 14) * 1.5
+    mask = np.random.default_rng(5).random((14, 14)) < 0.85
     normals = relief_normals(depth)[mask.ravel()]
     factors, expected = form_factors(depth, mask, normals), twin.form_factors(depth, mask, normals)
     assert (expected > 0).sum() > 100
