@@ -29,11 +29,34 @@ FUNCTIONS = [
 PUBLIC = {
     "core.errors": ["BackendUnavailable", "InputError", "SharpVisionError", "SolveFailed"],
     "core.registry": ["Registry"],
-    "data": ["PhotometricObservations", "Validity", "from_arrays", "read_photometric"],
+    "bench": ["SUITES", "BenchFailed", "Case", "Ledger", "Measurement", "Options", "Row", "Suite", "run_suite"],
+    "cameras": [
+        "CAMERAS", "Camera", "Orthographic", "Pinhole", "Projection", "Rays", "orthographic_project",
+        "orthographic_unproject", "pinhole_project", "pinhole_unproject", "pixel_centres",
+    ],
+    "data": [
+        "CaptureFile", "PhotometricObservations", "ReadOptions", "Tile", "Validity", "data_folder", "from_arrays",
+        "read_capture_file", "read_normals", "read_photometric",
+    ],
+    "geometry": [
+        "HeightField", "Mesh", "NormalField", "angular_error_deg", "area_vectors", "area_weighted_normals",
+        "mean_angular_error_deg",
+    ],
+    "illumination": [
+        "LIGHTS", "Directional", "Incidence", "Light", "Point", "directional_incidence", "point_incidence",
+    ],
+    "materials": [
+        "GGX", "MATERIALS", "Lambert", "LobeMixture", "LobeWeights", "Material", "OrenNayar", "ROUGH_DIFFUSE_VARIANCE",
+        "ggx_brdf", "ggx_facets", "lambert_brdf", "lobe_mixture_brdf", "oren_nayar_brdf",
+    ],
     "priors": [
         "PRIORS", "Energy", "HuberSmoothness", "Integrability", "TotalVariation", "curl", "huber_smoothness",
         "integrability_energy", "slopes", "total_variation",
     ],
+    "reconstruct": ["IntegrationSettings", "integrate_normals", "photometric_stereo"],
+    "reconstruct.photometric.options": ["METHODS", "PhotometricOptions"],
+    "report": ["OutputFolder", "as_json", "result", "score", "write", "write_files", "written_to"],
+    "sensor": ["Photograph", "Sensor", "SensorSettings", "expose", "noise_variance", "quantise", "saturated"],
     "solvers": [
         "SOLVERS", "Alternation", "Block", "BlockDescentSettings", "BlockUpdate", "Bounds", "Cauchy", "GemanMcClure",
         "Huber", "LeastSquares", "LevenbergMarquardt", "Prior", "Problem", "PseudoHuber", "Residual", "RobustLoss",
@@ -50,6 +73,12 @@ def test_public_name_is_there(module: str, name: str) -> None:
 @pytest.mark.parametrize("folder", [name for name in sharpvision.__all__ if name != "__version__"])
 def test_every_folder_imports_on_first_touch(folder: str) -> None:
     assert getattr(sharpvision, folder).__doc__
+
+
+@pytest.mark.parametrize("module", sorted(PUBLIC))
+def test_no_public_name_is_left_out_of_the_list(module: str) -> None:
+    offered = getattr(importlib.import_module(f"sharpvision.{module}"), "__all__", PUBLIC[module])
+    assert sorted(offered) == sorted(PUBLIC[module])
 
 
 def test_unknown_attribute_is_an_attribute_error() -> None:

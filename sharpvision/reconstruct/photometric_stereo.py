@@ -37,11 +37,11 @@ def photometric_stereo(
     `progress(stage, done)` is called with done in [0, 1].
 
     Values, std, explained shares and figures: see "A photometric Solution" in DEVELOPERS.md. Gauge: albedo is known up
-    to one factor, depth up to a constant of each component. Status: "least_squares" and "robust" have closed or fixed
-    iterations and are CONVERGED where lights and pixels determine them; "physics" ends at STEP_LIMIT where its rounds
-    still change the cost; every method ends at INTERRUPTED on Ctrl-C with what it has. Raises `InputError` for an
-    unknown method, a distance that is not positive, an empty mask, lights in one plane with the object, and more
-    observations than "physics" can hold.
+    to one factor, depth up to a constant of each component. Status: "least_squares" and "robust" have a closed form or
+    a fixed number of iterations and are CONVERGED, or ILL_POSED where all pixels are black; "physics" ends at
+    STEP_LIMIT where its rounds still change the cost; each ends at INTERRUPTED on Ctrl-C with what it has. Raises
+    `InputError` for an unknown method, a distance that is not positive, an empty mask, lights in one plane with the
+    object, and more observations than "physics" can hold.
 
     >>> from sharpvision.data import from_arrays
     >>> import torch

@@ -13,7 +13,7 @@ from photometric_spheres import error_deg, lambertian_sphere, photographs, spher
 from sharpvision.bench.rendered import light_directions
 from sharpvision.data.observations import MemorySource, PhotometricObservations, Validity, from_arrays
 from sharpvision.reconstruct import photometric_stereo
-from sharpvision.solvers.solution import Solution
+from sharpvision.solvers.solution import Solution, Status
 
 METHODS = ["least_squares", "robust", "physics"]
 
@@ -159,4 +159,7 @@ def test_every_pixel_black(method: str) -> None:
     solution = photometric_stereo(observations, method)
     check_finite(solution, observations)
     assert solution.explained == {"physics": 0.0, "residual": 0.0, "neither": 1.0}
+    if method != "physics":
+        assert solution.status is Status.ILL_POSED
+        assert any("black" in note for note in solution.notes)
     assert (solution.values["albedo"] == 0).all()

@@ -211,7 +211,7 @@ def test_two_stages_reach_what_one_reaches(glossy: PhotometricObservations, solu
     found = solve(glossy, TWO_STAGES)
     assert {step.stage.split(":")[0] for step in found.history} == {"reduced", "full"}
     assert error_deg(found.values["normals"], glossy).mean() < 1.6
-    assert float(found.values["inverse_light_distance"]) == pytest.approx(0.06, abs=0.02)
+    assert float(found.values["inverse_light_distance"]) == pytest.approx(0.06, abs=0.03)  # from 300 cells
     assert found.values["depth"].shape == glossy.shape
 
 

@@ -37,7 +37,7 @@ def solve(
     predicted = np.zeros((len(shown), height, width, 3), np.float32)
     lights = np.ascontiguousarray(observations.light_directions.numpy(), np.float32)
     intensities = observations.light_intensities.numpy().astype(np.float32)
-    status, message, done = Status.CONVERGED, "every pixel is solved", 0
+    status, message, done, black = Status.CONVERGED, "every pixel is solved", 0, 0
     try:
         for tile in observations.tiles(rows):
             inside = tile.mask.numpy()
@@ -45,7 +45,9 @@ def solve(
             if inside.any():
                 radiance, usable = _pixels(tile, inside, intensities)
                 n, a, s = method(radiance, usable, lights)
-                stated = np.where((a > 0).any(1), s * (_DEG_68 * spread_factor), _UNKNOWN_DEG)
+                seen = (a > 0).any(1)
+                black += int((~seen).sum())
+                stated = np.where(seen, s * (_DEG_68 * spread_factor), _UNKNOWN_DEG)
                 normals[window][inside], albedo[window][inside] = n, a
                 spread_deg[window][inside] = np.minimum(stated, _UNKNOWN_DEG)
                 model = np.maximum(n @ lights.T, 0.0)[..., None] * a[:, None]
@@ -57,12 +59,16 @@ def solve(
     except KeyboardInterrupt:
         status, message = Status.INTERRUPTED, f"interrupted after {done} of {height} rows; the rest faces the camera"
         normals[done:][observations.mask.numpy()[done:]] = (0.0, 0.0, -1.0)
+    if black and black == int(observations.mask.sum()):
+        status, message = Status.ILL_POSED, "every pixel inside the mask is black in every usable image"
     options.progress("depth", 0.9)
     gauge = albedo_gauge(albedo[observations.mask.numpy()])
     field = torch.from_numpy(normals)
     depth = depth_map(observations, field, "least_squares")
     options.progress("done", 1.0)
     explained, notes = shares.explained(), list(depth.notes)
+    if black:
+        notes.append(f"{black} pixels inside the mask are black in every usable image: their normal faces the camera")
     if observations.light_count == 3:
         notes.append("three lights fit any pixel exactly: the stated uncertainty knows of no noise")
     albedo *= np.float32(gauge)
