@@ -163,3 +163,25 @@ def test_every_pixel_black(method: str) -> None:
         assert solution.status is Status.ILL_POSED
         assert any("black" in note for note in solution.notes)
     assert (solution.values["albedo"] == 0).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_number_of_threads_does_not_change_a_byte(
+    sphere: PhotometricObservations, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    found = []
+    for threads in ("1", "2", "5"):
+        monkeypatch.setenv("SHARPVISION_THREADS", threads)
+        solution = photometric_stereo(sphere, method)
+        found.append({**solution.values, "std": solution.std["normals"]})
+    for name in found[0]:
+        assert found[0][name].numpy().tobytes() == found[1][name].numpy().tobytes() == found[2][name].numpy().tobytes()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_one_light_scale_changes_nothing_but_the_gauge(sphere: PhotometricObservations, method: str) -> None:
+    """Twice the intensity of all lights and the same images: half the albedo, which the gauge takes away."""
+    brighter = replace(sphere, light_intensities=2.0 * sphere.light_intensities)
+    a, b = photometric_stereo(sphere, method), photometric_stereo(brighter, method)
+    assert error_deg(a.values["normals"], replace(sphere, ground_truth=b.values["normals"])).mean() < 0.1
+    torch.testing.assert_close(a.values["albedo"], b.values["albedo"], atol=0.03, rtol=0)
