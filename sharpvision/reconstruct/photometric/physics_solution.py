@@ -35,16 +35,21 @@ def physics_solution(observations: PhotometricObservations, result: PhysicsResul
     physics = full if state["correction"] is None else model.predict(state, correction=False) * to_sensor
     shares.add(model.observed * to_sensor, physics, full, model.observations.usable > 0)
     if shown:
-        images = {"predicted": _images(mask, full, shown), "predicted_physics": _images(mask, physics, shown), "predicted_lights": torch.tensor(shown)}
+        images = {
+            "predicted": _images(mask, full, shown), "predicted_physics": _images(mask, physics, shown),
+            "predicted_lights": torch.tensor(shown),
+        }  # fmt: skip
     values: dict[str, Tensor] = {
         "normals": normals, "albedo": as_image(mask, weights[..., :2].sum(-1)), "depth": depth.depth,
-        "lobe_weights": as_image(mask, np.moveaxis(weights[..., 2:], -1, 1)), "lobe_roughness": torch.tensor(LOBE_ROUGHNESS),
+        "lobe_weights": as_image(mask, np.moveaxis(weights[..., 2:], -1, 1)),
+        "lobe_roughness": torch.tensor(LOBE_ROUGHNESS),
         "rough_diffuse": as_image(mask, weights[..., 1]),
         "inverse_light_distance": torch.tensor(state["inverse_distance"], dtype=torch.float64),
         "light_intensities": torch.from_numpy(as_arrays(state["gains"], model.observations.intensities)), **images,
     }  # fmt: skip
     figures: dict[str, Any] = {
-        **depth.figures, "albedo_scale": "relative", "light_distance_mask_sides": light_distance_figure(state["inverse_distance"]),
+        **depth.figures, "albedo_scale": "relative",
+        "light_distance_mask_sides": light_distance_figure(state["inverse_distance"]),
         "learned_parameters": result.learned_parameters, "steps": len(result.history), **result.figures,
     }  # fmt: skip
     return Solution(

@@ -16,8 +16,8 @@ def normal_std_deg(model: SurfaceModel, state: State) -> NDArray[np.float32]:
 
         C = s2 (H N)^-1,   s2 = sum_j w_j r_j^2 / sum_j w_j,
 
-    with H the Gauss-Newton matrix of the mean log cost in the normal's two tangents, reflectance eliminated, weights w_j of the
-    robust loss, r_j the residual.
+    with H the Gauss-Newton matrix of the mean log cost in the normal's two tangents, reflectance eliminated, weights
+    w_j of the robust loss, r_j the residual.
     """
     pixels = model.pixels(state)
     h11, h12, h22 = pixels.curvature(state["normals"], state["weights"]).T.astype(np.float64)
@@ -27,5 +27,6 @@ def normal_std_deg(model: SurfaceModel, state: State) -> NDArray[np.float32]:
     used = np.maximum((pixels.weight > 0).sum(1), 4)
     noise = (weight * square).sum(1) / np.maximum(pixels.weight.sum(1), 1e-9)
     ridge = 1e-9
-    variance = 0.5 * (h11 + h22 + 2 * ridge) / np.maximum((h11 + ridge) * (h22 + ridge) - h12**2, 1e-18) * noise / (3.0 * used)
+    determinant = np.maximum((h11 + ridge) * (h22 + ridge) - h12**2, 1e-18)
+    variance = 0.5 * (h11 + h22 + 2 * ridge) / determinant * noise / (3.0 * used)
     return np.minimum(np.hypot(np.sqrt(variance) * _DEG_68, _FLOOR_DEG), 90.0).astype(np.float32)
