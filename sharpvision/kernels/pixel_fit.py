@@ -55,12 +55,13 @@ class WeightFit:
 
 @wp.func
 def tabulate(data: PixelData, p: int, n: wp.vec3, table: wp.array2d(dtype=vec6), slot: int):
-    """Fill the scratch table with the scaled basis of pixel p at normal n for all lights."""
+    """Fill the scratch table with the scaled basis of pixel p at normal n, for the lights that count."""
     v = data.viewers[p]
     q = data.points[p]
     for j in range(data.lights.shape[0]):
-        light = light_at(data.lights[j], q)
-        table[slot, j] = basis(n, light.direction, v) * (light.gain * data.visibility[p, j])
+        if data.weight[p, j] > 0.0:
+            light = light_at(data.lights[j], q)
+            table[slot, j] = basis(n, light.direction, v) * (light.gain * data.visibility[p, j])
 
 
 @wp.func

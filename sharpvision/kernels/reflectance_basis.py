@@ -30,7 +30,7 @@ _ON_C = wp.constant(0.125 * OREN_NAYAR_SIGMA2 / (OREN_NAYAR_SIGMA2 + 0.09))
 _ON_D = wp.constant(0.17 * 0.5 * OREN_NAYAR_SIGMA2 / (OREN_NAYAR_SIGMA2 + 0.13))
 _PI = wp.constant(math.pi)
 # the model's tangents grow without bound where light and viewer graze together; cut at the same angle in every term
-_TAN_LIMIT = wp.constant(1.5)
+_LARGEST_TANGENT = wp.constant(math.tan(1.5))
 _LEAST_COSINE = wp.constant(math.cos(1.5))
 
 
@@ -73,19 +73,36 @@ class RoughShape:
 
 
 @wp.func
+def angle_of(cosine: float, sine: float) -> float:
+    """Angle in [0, pi/2] within 3e-7 of the arc cosine, by sin theta / sqrt(1 + cos theta) times a polynomial.
+
+    Abramowitz & Stegun 1964, equation 4.4.46: a fifth of the time of the library's.
+    """
+    c = cosine
+    series = ((-0.0012624911 * c + 0.0066700901) * c - 0.0170881256) * c + 0.0308918810
+    series = (((series * c - 0.0501743046) * c + 0.0889789874) * c - 0.2145988016) * c + 1.5707963050
+    return sine / wp.sqrt(1.0 + c) * series
+
+
+@wp.func
 def rough_value(nl: float, nv: float, s: float) -> float:
-    """Oren and Nayar's full model over Lambert's cosine: single and double reflection, s = l.v - n.l n.v."""
-    theta_l = wp.acos(wp.min(nl, 1.0))
-    theta_v = wp.acos(wp.min(nv, 1.0))
-    narrow = wp.min(theta_l, theta_v)
-    across = wp.sqrt(wp.max((1.0 - nl * nl) * (1.0 - nv * nv), 1.0e-12))
-    azimuth = wp.clamp(s / across, -1.0, 1.0)
-    small = 2.0 * narrow / _PI
-    value = _ON_A + _ON_B * s / wp.max(wp.max(nl, nv), _LEAST_COSINE)
+    """Oren and Nayar's full model over Lambert's cosine: single and double reflection, s = l.v - n.l n.v.
+
+    Tangents by cosines: tan b = sin b / cos b, tan((a + b) / 2) = (sin a + sin b) / (cos a + cos b).
+    """
+    sine_l = wp.sqrt(wp.max(1.0 - nl * nl, 0.0))
+    sine_v = wp.sqrt(wp.max(1.0 - nv * nv, 0.0))
+    theta_l = angle_of(nl, sine_l)
+    theta_v = angle_of(nv, sine_v)
+    azimuth = wp.clamp(s / wp.max(sine_l * sine_v, 1.0e-6), -1.0, 1.0)
+    small = 2.0 / _PI * wp.min(theta_l, theta_v)
+    widest = wp.max(wp.max(nl, nv), _LEAST_COSINE)
+    value = _ON_A + _ON_B * s / widest
     if s < 0.0:
-        value -= _ON_B * azimuth * wp.tan(wp.min(narrow, _TAN_LIMIT)) * small * small * small
-    both = 4.0 * theta_l * theta_v / (_PI * _PI)
-    half_tan = wp.tan(wp.min(0.5 * (theta_l + theta_v), _TAN_LIMIT))
+        tangent = wp.min(wp.min(sine_l, sine_v) / widest, _LARGEST_TANGENT)
+        value -= _ON_B * azimuth * tangent * small * small * small
+    both = 4.0 / (_PI * _PI) * theta_l * theta_v
+    half_tan = wp.min((sine_l + sine_v) / (nl + nv), _LARGEST_TANGENT)
     value += _ON_C * both * both * (1.0 - wp.abs(azimuth)) * half_tan
     return value + _ON_D * (1.0 - azimuth * small * small)
 
@@ -94,10 +111,10 @@ def rough_value(nl: float, nv: float, s: float) -> float:
 def rough_shape(nl: float, nv: float, s: float) -> RoughShape:
     """`rough_value` and its derivatives, every term counted; one-sided at the model's kinks (n.l = n.v, s = 0)."""
     out = RoughShape()
-    theta_l = wp.acos(wp.min(nl, 1.0))
-    theta_v = wp.acos(wp.min(nv, 1.0))
     sine_l = wp.sqrt(wp.max(1.0 - nl * nl, 1.0e-6))
     sine_v = wp.sqrt(wp.max(1.0 - nv * nv, 1.0e-6))
+    theta_l = angle_of(nl, sine_l)
+    theta_v = angle_of(nv, sine_v)
     azimuth = wp.clamp(s / (sine_l * sine_v), -1.0, 1.0)
     azimuth_s = float(0.0)
     if wp.abs(azimuth) < 1.0:
@@ -111,9 +128,10 @@ def rough_shape(nl: float, nv: float, s: float) -> RoughShape:
     narrow = wp.where(light_is_narrow, theta_l, theta_v)
     narrow_l = wp.where(light_is_narrow, theta_by_l, 0.0)
     narrow_v = wp.where(light_is_narrow, 0.0, theta_by_v)
-    cosine = wp.max(wp.max(nl, nv), _LEAST_COSINE)
+    widest = wp.max(nl, nv)
+    cosine = wp.max(widest, _LEAST_COSINE)
     near = _ON_B * s / cosine
-    near_by_cosine = wp.where(cosine > _LEAST_COSINE, -near / cosine, 0.0)
+    near_by_cosine = wp.where(widest > _LEAST_COSINE, -near / cosine, 0.0)
     by_azimuth = float(0.0)
     by_narrow = float(0.0)
     small = 2.0 * narrow / _PI
@@ -121,15 +139,14 @@ def rough_shape(nl: float, nv: float, s: float) -> RoughShape:
     by_azimuth -= _ON_D * small * small
     by_narrow -= _ON_D * azimuth * 2.0 * small * 2.0 / _PI
     if s < 0.0:
-        tangent = wp.tan(wp.min(narrow, _TAN_LIMIT))
-        slope = wp.where(narrow < _TAN_LIMIT, 1.0 + tangent * tangent, 0.0)
+        tangent = wp.min(wp.min(sine_l, sine_v) / cosine, _LARGEST_TANGENT)
+        slope = wp.where(widest > _LEAST_COSINE, 1.0 + tangent * tangent, 0.0)
         cube = small * small * small
         out.value -= _ON_B * azimuth * tangent * cube
         by_azimuth -= _ON_B * tangent * cube
         by_narrow -= _ON_B * azimuth * (slope * cube + tangent * 3.0 * small * small * 2.0 / _PI)
-    half = 0.5 * (theta_l + theta_v)
-    half_tan = wp.tan(wp.min(half, _TAN_LIMIT))
-    half_slope = wp.where(half < _TAN_LIMIT, 0.5 * (1.0 + half_tan * half_tan), 0.0)
+    half_tan = wp.min((sine_l + sine_v) / (nl + nv), _LARGEST_TANGENT)
+    half_slope = wp.where(half_tan < _LARGEST_TANGENT, 0.5 * (1.0 + half_tan * half_tan), 0.0)
     both = 4.0 * theta_l * theta_v / (_PI * _PI)
     square = _ON_C * both * both
     aside = 1.0 - wp.abs(azimuth)
