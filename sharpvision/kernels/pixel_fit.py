@@ -258,6 +258,8 @@ def tangent_system(data: PixelData, p: int, n: wp.vec3, t1: wp.vec3, t2: wp.vec3
             cross2 += wp.outer(d2, wb)
             gradient += wp.outer(r, wb)
     for c in range(3):
+        # the penalty's slope, without which the eliminated weights seem to want to grow
+        gradient[c, 1] = gradient[c, 1] - 1.5 * data.sparsity * total
         # weights at zero are frozen: they drop out of the elimination
         lower = factor(gram, x[c])
         u1 = forward(lower, cross1[c], x[c])

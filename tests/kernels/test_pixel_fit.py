@@ -195,3 +195,20 @@ def test_a_part_keeps_its_settings():
     assert (part.relative, part.sparsity, part.tolerance) == (0.25, 0.5, 1e-5)
     assert part.observed.tobytes() == pixels.observed[[3, 1]].tobytes()
     assert part.lights is pixels.lights
+
+
+@pytest.mark.parametrize("sparsity", [0.0, 0.01, 0.1])
+def test_fit_ends_where_the_cost_has_no_slope(sparsity):
+    pixels, _, _, start = random_pixels(300, 30, seed=3, noise=0.03)
+    pixels.sparsity, pixels.tolerance = sparsity, 1e-7
+    normals, weights, _ = pixels.fit(start, start_weights(300), steps=80)
+
+    def slope(at: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Length of the cost's derivative by the normal, at fixed weights."""
+        free = tensor(at).requires_grad_()
+        cost = twin.cost(twin.PixelTensors.of(pixels), free / free.norm(dim=-1, keepdim=True), tensor(x))
+        (gradient,) = torch.autograd.grad(cost.sum(), free)
+        return gradient.norm(dim=-1).numpy()
+
+    at_start = slope(start, pixels.fit_weights(start, start_weights(300), passes=10)[0])
+    assert np.median(slope(normals, weights)) < 0.03 * np.median(at_start)
