@@ -56,6 +56,7 @@ PUBLIC = {
     "reconstruct": ["IntegrationSettings", "integrate_normals", "photometric_stereo"],
     "reconstruct.photometric.options": ["METHODS", "PhotometricOptions"],
     "report": ["OutputFolder", "as_json", "result", "score", "write", "write_files", "written_to"],
+    "residuals": ["ReflectanceResidual", "reflectance_features"],
     "sensor": ["Photograph", "Sensor", "SensorSettings", "expose", "noise_variance", "quantise", "saturated"],
     "solvers": [
         "SOLVERS", "Alternation", "Block", "BlockDescentSettings", "BlockUpdate", "Bounds", "Cauchy", "GemanMcClure",
