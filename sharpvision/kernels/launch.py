@@ -35,7 +35,7 @@ def start_warp() -> None:
     Raises `SharpVisionError` where the kernel cache can't be made.
     """
     wp.config.log_level = _QUIET
-    with _kernel_cache(), _without_cuda_notice():
+    with compiling(), _without_cuda_notice():
         wp.init()
 
 
@@ -44,13 +44,13 @@ def launch(kernel: wp.Kernel, count: int, inputs: list[Any]) -> None:
 
     Raises `SharpVisionError` where what was compiled can't be kept in the kernel cache.
     """
-    with _kernel_cache():
+    with compiling():
         wp.launch(kernel, dim=count, inputs=inputs, device="cpu")
 
 
 @contextmanager
-def _kernel_cache() -> Iterator[None]:
-    """Turns an error of the file system under the kernel cache into one line that says what to do."""
+def compiling() -> Iterator[None]:
+    """A context in which kernels may compile: an error of the kernel cache becomes one line that says what to do."""
     try:
         yield
     except OSError as error:

@@ -160,3 +160,21 @@ def test_a_view_shares_its_memory_and_refuses_a_copy():
     assert values.tolist() == [[1.0, 2.0, 3.0]] * 4
     with pytest.raises(ValueError, match="contiguous"):
         launch.as_warp(np.zeros((3, 4), np.float32).T, wp.float32)
+
+
+def test_nothing_compiles_after_precompile(tmp_path: Path):
+    code = """
+        from pathlib import Path
+        import warp as wp
+        from sharpvision.kernels.compiled import precompile
+
+        precompile()
+        folder = Path(wp.config.kernel_cache_dir)
+        objects = sorted(p.name for p in folder.rglob("*.o"))
+        assert len(objects) == 3, objects
+    """
+    after = "\nassert sorted(p.name for p in folder.rglob('*.o')) == objects\n"
+    done = run(textwrap.dedent(code) + textwrap.dedent(FIT) + after, WARP_CACHE_PATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert len(done.stdout.strip()) == 64
