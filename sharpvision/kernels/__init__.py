@@ -1,1 +1,1 @@
-"""kernels."""
+"""What must be fast: Warp kernels behind NumPy functions, each with a slow twin in `reference/`."""

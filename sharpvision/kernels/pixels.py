@@ -22,6 +22,9 @@ class Pixels:
     `observed` (P, N, 3) radiance over the light's intensity and the pixel's scale; `weight` (P, N), zero where an
     observation does not count; `visibility` (P, N) in [0, 1]; `scale` (P,) of the robust loss; `lights` (N, 3) unit;
     `points` (P, 3) in light distances (zeros for lights at infinity); `viewers` (P, 3) unit, towards the camera.
+    `relative` widens the loss with the observation, `sparsity` is the price of rough diffuse weight (see `pixel_fit`),
+    `tolerance` the relative fall of the cost that ends a pixel's fit. Gauge: scaling `observed` and `scale` by c scales
+    the weights by c (where `relative` and `sparsity` are 0). Raises `ValueError` for arrays that are not contiguous.
     """
 
     observed: np.ndarray

@@ -76,7 +76,7 @@ class RoughShape:
 def angle_of(cosine: float, sine: float) -> float:
     """Angle in [0, pi/2] within 3e-7 of the arc cosine, by sin theta / sqrt(1 + cos theta) times a polynomial.
 
-    Abramowitz & Stegun 1964, equation 4.4.46: a fifth of the time of the library's.
+    Abramowitz & Stegun 1964, equation 4.4.46. The library's acos and tan took half the time of a prediction.
     """
     c = cosine
     series = ((-0.0012624911 * c + 0.0066700901) * c - 0.0170881256) * c + 0.0308918810

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from sharpvision.reconstruct.photometric.learned import correction_of, train_residual
 from sharpvision.reconstruct.photometric.lights import fit_distance, fit_gains
 from sharpvision.reconstruct.photometric.options import PhotometricOptions
 from sharpvision.reconstruct.photometric.pixel_observations import PixelObservations
@@ -19,6 +20,9 @@ from sharpvision.reconstruct.photometric.settings import PhysicsSettings
 from sharpvision.reconstruct.photometric.surface_model import State, SurfaceModel
 from sharpvision.solvers.block_descent import Block, BlockDescentSettings, BlockUpdate, descend
 from sharpvision.solvers.solution import Solution, Status, Step
+
+
+RESIDUAL_ROUNDS = 2
 
 
 @dataclass
@@ -44,9 +48,12 @@ def solve_physics(observations: PixelObservations, options: PhotometricOptions, 
     if not isinstance(light_distance, str):
         state["inverse_distance"] = 1.0 / light_distance if np.isfinite(light_distance) else 0.0
     first = _stage(coarse, state, _reduced_blocks(coarse, light_distance == "fit", seed), settings.reduced_rounds, settings,
-                   lambda done: progress("reduced size", 0.3 * done), "reduced")  # fmt: skip
+                   lambda done: progress("reduced size", 0.3 * done), "reduced", 3)  # fmt: skip
     if coarse.grid.factor == observations.grid.factor:
-        return PhysicsResult(coarse, state, first.status, first.message, first.history)
+        result = PhysicsResult(coarse, state, first.status, first.message, first.history)
+        if options.residual and first.status in (Status.CONVERGED, Status.STEP_LIMIT):
+            _learn(result, seed)
+        return result
     fine = SurfaceModel(observations, settings)
     fine_state = fine.carry(coarse, state)
     if first.status is not Status.CONVERGED and first.status is not Status.STEP_LIMIT:
@@ -55,11 +62,28 @@ def solve_physics(observations: PixelObservations, options: PhotometricOptions, 
     fine.fit_pixels(fine_state, start, settings.start_prior_full, second_start=False)
     second = _stage(fine, fine_state, _full_blocks(fine), settings.full_rounds, settings,
                     lambda done: progress("full size", 0.3 + 0.65 * done), "full")  # fmt: skip
-    return PhysicsResult(fine, fine_state, second.status, second.message, first.history + second.history)
+    result = PhysicsResult(fine, fine_state, second.status, second.message, first.history + second.history)
+    if options.residual and second.status in (Status.CONVERGED, Status.STEP_LIMIT):
+        _learn(result, seed)
+    return result
+
+
+def _learn(result: PhysicsResult, seed: int) -> None:
+    """Train the residual on what is left over and fit the pixels again with it; without gain all stays as it was."""
+    model, state = result.model, result.state
+    network = train_residual(model, state, seed)
+    if network is None:
+        result.notes.append("the learned residual did not lower the cost of pixels that it had not seen: it was left out")
+        return
+    for _ in range(RESIDUAL_ROUNDS):
+        state["correction"] = correction_of(network, model, state)
+        update = model.fit_pixels(state, state["depth_normals"], model.settings.depth_prior_full, second_start=False, steps=6)
+        result.history.append(Step(update.value, float("nan"), update.step, float("nan"), 0.0, "residual: pixels"))
+    result.learned_parameters = sum(p.numel() for p in network.parameters())
 
 
 def _stage(model: SurfaceModel, state: State, blocks: list[Block], rounds: int, settings: PhysicsSettings,
-           progress: Callable[[float], None], name: str) -> Solution:  # fmt: skip
+           progress: Callable[[float], None], name: str, least_rounds: int = 2) -> Solution:  # fmt: skip
     total, seen = rounds * len(blocks), 0
 
     def report(step: Step) -> None:
@@ -67,7 +91,7 @@ def _stage(model: SurfaceModel, state: State, blocks: list[Block], rounds: int, 
         seen += 1
         progress(min(seen / total, 1.0))
 
-    stop = BlockDescentSettings(tolerance=settings.round_tolerance, max_rounds=rounds, min_rounds=2)
+    stop = BlockDescentSettings(tolerance=settings.round_tolerance, max_rounds=rounds, min_rounds=least_rounds)
     solution = descend(state, blocks, stop, [report], method="physics")
     solution.history = [Step(s.value, s.gradient_norm, s.step, s.damping, s.seconds, f"{name}: {s.stage}") for s in solution.history]
     return solution
@@ -79,6 +103,12 @@ def _reduced_blocks(model: SurfaceModel, free_distance: bool, seed: int) -> list
     def pixels(state: State) -> BlockUpdate:
         return model.fit_pixels(state, state["depth_normals"], prior)
 
+    looked = []
+
+    def distance(state: State) -> BlockUpdate:
+        looked.append(True)
+        return fit_distance(model, state, seed, first=len(looked) == 1)
+
     def again(state: State) -> BlockUpdate:
         return model.fit_pixels(state, state["depth_normals"], prior, second_start=False)
 
@@ -88,7 +118,7 @@ def _reduced_blocks(model: SurfaceModel, free_distance: bool, seed: int) -> list
     blocks = [Block("start", first_look), Block("depth", model.integrate), Block("shadows", model.cast),
               Block("bounce", model.reflect), Block("pixels", pixels)]  # fmt: skip
     if free_distance:
-        blocks += [Block("light distance", lambda state: fit_distance(model, state, seed)), Block("pixels", again)]
+        blocks += [Block("light distance", distance), Block("pixels", again)]
     for _ in range(2):
         blocks += [Block("light intensities", lambda state: fit_gains(model, state)), Block("pixels", again)]
     return blocks

@@ -44,7 +44,7 @@ class PixelObservations:
         viewers /= np.linalg.norm(viewers, axis=1, keepdims=True)
         return PixelObservations(
             coarse, self.grid.average(self.radiance, coarse), (~saturated).astype(np.uint8), self.lights,
-            self.intensities, viewers, self.noise,
+            self.intensities, viewers, self.noise * self.grid.factor / coarse.factor,
         )  # fmt: skip
 
 
@@ -63,8 +63,32 @@ def gather(observations: PhotometricObservations, rows: int = 256) -> PixelObser
         radiance[first:last] = tile.images.numpy()[:, inside].transpose(1, 0, 2) / intensities
         usable[first:last] = (tile.validity.numpy()[:, inside] != int(Validity.SATURATED)).T
         first = last
-    noise = observations.quantisation / float(intensities.mean())
+    step = observations.quantisation / float(intensities.mean())
+    noise = max(step, noise_level(radiance, grid))
     return PixelObservations(grid, radiance, usable, lights, intensities, viewers_of(observations, grid), noise)
+
+
+def noise_level(radiance: NDArray, grid: PixelGrid, triples: int = 4000) -> float:
+    """Standard deviation of the sensor's noise in `radiance` (P, N, 3), from its second differences along rows.
+
+        sigma = median |I(x - 1) - 2 I(x) + I(x + 1)| / (0.6745 sqrt(6))
+
+    over the darker half of the observations, where read noise dominates and texture is weak. Zero where no three pixels
+    stand in a row.
+
+    >>> grid = PixelGrid(np.ones((40, 40), bool))
+    >>> noisy = 0.5 + 0.01 * np.random.default_rng(0).standard_normal((1600, 8, 3)).astype(np.float32)
+    >>> bool(abs(noise_level(noisy, grid) - 0.01) < 1e-3)
+    True
+    """
+    rows, columns = grid.index
+    first = np.flatnonzero((rows[2:] == rows[:-2]) & (columns[2:] == columns[:-2] + 2))
+    if not first.size:
+        return 0.0
+    first = first[:: max(1, first.size // triples)]
+    left, centre, right = (radiance[first + i].reshape(first.size, -1) for i in range(3))
+    dark = centre <= np.median(centre)
+    return float(np.median(np.abs(left - 2 * centre + right)[dark]) / (0.6745 * np.sqrt(6.0)))
 
 
 def viewers_of(observations: PhotometricObservations, grid: PixelGrid) -> NDArray[np.float32]:

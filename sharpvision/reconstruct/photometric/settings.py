@@ -33,5 +33,8 @@ class PhysicsSettings:
     full_rounds: int = 4
     round_tolerance: float = 0.01
     bilateral_k: float = 4.0
-    distance_sample: int = 1500
+    distance_sample: int = 1000
     intensity_pull: float = 0.02
+    relative_scale: float = 1.0
+    sparsity: float = 0.003
+    distance_prior: float = 0.03

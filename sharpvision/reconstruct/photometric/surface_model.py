@@ -75,7 +75,7 @@ class SurfaceModel:
             np.ascontiguousarray(np.maximum(observed, 0.0), np.float32),
             np.ascontiguousarray(self.weight if dark_weights else self.usable, np.float32),
             np.ascontiguousarray(state["visibility"], np.float32), self.loss_scale, self.observations.lights,
-            self.points(state), self.observations.viewers,
+            self.points(state), self.observations.viewers, self.settings.relative_scale, self.settings.sparsity,
         )  # fmt: skip
 
     def facing(self, normals: NDArray, least: float = 0.06) -> NDArray[np.float32]:
