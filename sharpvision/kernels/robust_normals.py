@@ -193,11 +193,11 @@ def projected_albedo(
 
 
 @wp.func
-def tangent_spread(system: NormalEquations, m: wp.vec3, n: wp.vec3, used: int) -> float:
+def tangent_spread(system: NormalEquations, m: wp.vec3, n: wp.vec3) -> float:
     """Standard error of a tangent coordinate in radians: variance times the inverse of A, over the tangents."""
     ridge = 1.0e-6 * (system.a[0, 0] + system.a[1, 1] + system.a[2, 2]) + 1.0e-12
     inverse = wp.inverse(system.a + ridge * wp.identity(n=3, dtype=float))
-    freedom = system.total - 3.0 * system.total / wp.max(float(used), 4.0)
+    freedom = system.total * (1.0 - 3.0 / wp.max(float(system.lit), 4.0))
     variance = system.square / wp.max(freedom, 1.0e-9)
     across = inverse[0, 0] + inverse[1, 1] + inverse[2, 2] - wp.dot(n, inverse * n)
     return wp.sqrt(wp.max(0.5 * across * variance, 0.0)) / wp.max(wp.length(m), 1.0e-6)
@@ -221,7 +221,7 @@ def robust_kernel(data: RobustData, first: int, slot: int, scratch: wp.array3d(d
     n = facing_normal(m)
     out.normal[p] = n
     out.albedo[p] = projected_albedo(data, p, n, m, scratch, slot)
-    out.spread[p] = tangent_spread(system, m, n, used)
+    out.spread[p] = tangent_spread(system, m, n)
 
 
 def robust_normals(

@@ -28,7 +28,8 @@ class ReflectanceResidual(nn.Module):
 
         m(n.l, n.v, n.h, l.h) = W3 tanh(W2 tanh(W1 features)),   W3 = 0 at initialisation,
 
-    so that radiance = physics + albedo g V max(n.l, 0) m. Isotropic and shared by all pixels: it can't hold an image, only
+    so that radiance = physics + albedo g V max(n.l, 0) m. Isotropic and shared by all pixels: it can't hold an image,
+    only
     a reflectance. Zero at initialisation to the bit, whatever the input. `hidden` units give 4 hidden + hidden^2 + 3
     hidden + 1 parameters.
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from sharpvision.data.observations import PhotometricObservations, Tile, Validity
+from sharpvision.reconstruct.photometric.grid import PixelGrid
 from sharpvision.reconstruct.photometric.maps import Shares, albedo_gauge, depth_map, shown_lights
+from sharpvision.reconstruct.photometric.misfit import MisfitCorrelation
 from sharpvision.reconstruct.photometric.options import PhotometricOptions
+from sharpvision.reconstruct.photometric.pixel_observations import GREY
 from sharpvision.solvers.solution import Solution, Status, Step
 
 PixelMethod = Callable[[NDArray, NDArray, NDArray], tuple[NDArray, NDArray, NDArray]]
@@ -23,7 +27,7 @@ _UNKNOWN_DEG = 90.0
 
 
 def solve(
-    observations: PhotometricObservations, options: PhotometricOptions, method: PixelMethod, spread_factor: float
+    observations: PhotometricObservations, options: PhotometricOptions, method: PixelMethod, shared_lights: float
 ) -> Solution:
     """Normals strip by strip, then depth of all; memory beyond the maps is that of one strip.
 
@@ -33,7 +37,7 @@ def solve(
     rows = int(np.clip(_STRIP_VALUES // (width * observations.light_count * 3), 1, height))
     normals, albedo = np.zeros((height, width, 3), np.float32), np.zeros((height, width, 3), np.float32)
     spread_deg = np.where(observations.mask.numpy(), np.float32(_UNKNOWN_DEG), np.float32(0.0))
-    shown, shares = shown_lights(observations), Shares()
+    shown, shares, misfit = shown_lights(observations), Shares(), MisfitCorrelation()
     predicted = np.zeros((len(shown), height, width, 3), np.float32)
     lights = np.ascontiguousarray(observations.light_directions.numpy(), np.float32)
     intensities = observations.light_intensities.numpy().astype(np.float32)
@@ -47,10 +51,11 @@ def solve(
                 n, a, s = method(radiance, usable, lights)
                 seen = (a > 0).any(1)
                 black += int((~seen).sum())
-                stated = np.where(seen, s * (_DEG_68 * spread_factor), _UNKNOWN_DEG)
+                stated = np.where(seen, s * _DEG_68, _UNKNOWN_DEG)
                 normals[window][inside], albedo[window][inside] = n, a
-                spread_deg[window][inside] = np.minimum(stated, _UNKNOWN_DEG)
+                spread_deg[window][inside] = stated
                 model = np.maximum(n @ lights.T, 0.0)[..., None] * a[:, None]
+                misfit.add(PixelGrid(inside), partial(_robust_residuals, radiance, model, usable))
                 shares.add(radiance * intensities, model * intensities, model * intensities, usable > 0)
                 for i, light in enumerate(shown):
                     predicted[i][window][inside] = model[:, light] * intensities[light]
@@ -61,6 +66,8 @@ def solve(
         normals[done:][observations.mask.numpy()[done:]] = (0.0, 0.0, -1.0)
     if black and black == int(observations.mask.sum()):
         status, message = Status.ILL_POSED, "every pixel inside the mask is black in every usable image"
+    spread_deg *= np.float32(misfit.inflation(shared_lights, observations.light_count))
+    np.minimum(spread_deg, np.float32(_UNKNOWN_DEG), out=spread_deg)
     options.progress("depth", 0.9)
     gauge = albedo_gauge(albedo[observations.mask.numpy()])
     field = torch.from_numpy(normals)
@@ -86,6 +93,17 @@ def solve(
         },
         notes=notes,
     )  # fmt: skip
+
+
+def _robust_residuals(
+    radiance: NDArray, model: NDArray, usable: NDArray, index: NDArray[np.intp]
+) -> tuple[NDArray, NDArray]:
+    """Residuals (P', N, 3) over the pixels' brightness and robust weights (P', N) of some pixels."""
+    grey = radiance[index] @ GREY
+    scale = np.maximum(np.quantile(grey, 0.9, axis=1), 1e-7)[:, None] if len(index) else np.ones((0, 1))
+    residual = (radiance[index] - model[index]) / scale[..., None]
+    weight = usable[index] * np.clip(grey / scale / 0.3, 0.1, 1.0) / (1.0 + (residual**2).mean(-1) / 0.05**2)
+    return residual, weight
 
 
 def _pixels(tile: Tile, inside: NDArray[np.bool_], intensities: NDArray) -> tuple[NDArray, NDArray]:

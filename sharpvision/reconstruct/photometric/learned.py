@@ -1,4 +1,5 @@
-"""The learned residual of one object: trained on what its own physics leaves over, kept only where it earns its place."""
+"""The learned residual of one object: trained on what its own physics leaves over, kept only where it earns its
+place."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from sharpvision.residuals import ReflectanceResidual, reflectance_features
 
 @dataclass(frozen=True)
 class ResidualSettings:
-    """`pixels` are sampled, a fifth of them held out; `least_gain` is the share by which the held-out cost must fall."""
+    """`pixels` are sampled, a fifth of them held out; `least_gain` is the share by which the held-out cost must
+    fall."""
 
     hidden: int = 24
     pixels: int = 1500
@@ -26,14 +28,17 @@ class ResidualSettings:
     least_gain: float = 0.003
 
 
-def train_residual(model: SurfaceModel, state: State, seed: int, settings: ResidualSettings | None = None) -> ReflectanceResidual | None:
+def train_residual(
+    model: SurfaceModel, state: State, seed: int, settings: ResidualSettings | None = None
+) -> ReflectanceResidual | None:
     """A residual network fitted to this object's own misfit, or None where pixels it has not seen do not gain from it.
 
     Minimises the solver's robust cost over the sampled pixels by Adam, normals, weights and lights held:
 
         sum_j w_j log(1 + mean_c (r_jc - D_jc m_j)^2 / s^2),   D = albedo g V max(n.l, 0)
 
-    with r the misfit of the physics. A fifth of the pixels is held out; the network is kept where their cost falls by at
+    with r the misfit of the physics. A fifth of the pixels is held out; the network is kept where their cost falls by
+    at
     least `least_gain` of itself.
     """
     settings = settings or ResidualSettings()
@@ -48,7 +53,9 @@ def train_residual(model: SurfaceModel, state: State, seed: int, settings: Resid
 
     def cost(rows: Tensor) -> Tensor:
         left = misfit[rows] - shading[rows] * network(features[rows])[..., None]
-        return (weight[rows] * torch.log1p((left**2).mean(-1) / scale2[rows])).sum() / weight[rows].sum().clamp_min(1e-12)
+        return (weight[rows] * torch.log1p((left**2).mean(-1) / scale2[rows])).sum() / weight[rows].sum().clamp_min(
+            1e-12
+        )
 
     seen, unseen = ~held_out, held_out
     with torch.no_grad():
@@ -91,7 +98,9 @@ def _features(model: SurfaceModel, state: State, chosen: NDArray) -> tuple[Tenso
     return features, direct[..., None] * albedo[:, None]
 
 
-def correction_of(network: ReflectanceResidual, model: SurfaceModel, state: State, rows: int = 4096) -> NDArray[np.float32]:
+def correction_of(
+    network: ReflectanceResidual, model: SurfaceModel, state: State, rows: int = 4096
+) -> NDArray[np.float32]:
     """The radiance (P, N, 3) that the residual adds, in the units of the model."""
     out = np.empty(model.observed.shape, np.float32)
     with torch.no_grad():

@@ -16,7 +16,8 @@ _RESOLUTION = 2e-3
 
 
 def fit_distance(model: SurfaceModel, state: State, seed: int, *, first: bool) -> BlockUpdate:
-    """Inverse distance of the lights in mask sides: the number at which the model's cost over a sample of pixels is least.
+    """Inverse distance of the lights in mask sides: the number at which the model's cost over a sample of pixels is
+    least.
 
     A light is at l_j / inverse from the centre of the object; its direction and fall-off change over the object. Dark
     observations count in full here: without them the distance is drawn to zero. One number for all lights, bounded, and
@@ -28,10 +29,12 @@ def fit_distance(model: SurfaceModel, state: State, seed: int, *, first: bool) -
     sample.sparsity = 0.0
     normals, weights = state["normals"][chosen], state["weights"][chosen]
 
-
     def cost(inverse: float) -> float:
         sample.points = model.points(state, inverse)[chosen]
-        return float(sample.fit(normals, weights, steps=_FIT_STEPS)[2].mean(dtype=np.float64)) + settings.distance_prior * inverse**2
+        return (
+            float(sample.fit(normals, weights, steps=_FIT_STEPS)[2].mean(dtype=np.float64))
+            + settings.distance_prior * inverse**2
+        )
 
     # Each pass starts its pixels at the last pass's distance, which holds them near it: so passes go on until it rests.
     inverse, bracket = state["inverse_distance"], settings.largest_inverse_distance if first else _BRACKET

@@ -18,6 +18,10 @@ LARGEST_PHYSICS = 50_000_000
 """Pixels times lights that "physics" takes on: each costs it about 60 bytes."""
 
 
+SHARED_LIGHTS = 985.0
+"""What a fully correlated misfit of Lambert's model does to a stated angle: see `MisfitCorrelation.inflation`."""
+
+
 @METHODS.register("least_squares")
 def least_squares(observations: PhotometricObservations, options: PhotometricOptions) -> Solution:
     """Woodham's least squares, in strips; see `least_squares_normals`."""
@@ -25,7 +29,7 @@ def least_squares(observations: PhotometricObservations, options: PhotometricOpt
     def every_observation(radiance: NDArray, usable: NDArray, lights: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         return least_squares_normals(radiance, lights)
 
-    return lambertian_maps.solve(observations, options, every_observation, spread_factor=1.0)
+    return lambertian_maps.solve(observations, options, every_observation, shared_lights=SHARED_LIGHTS)
 
 
 @METHODS.register("robust")
@@ -33,7 +37,7 @@ def robust(observations: PhotometricObservations, options: PhotometricOptions) -
     """Graduated M-estimation, in strips; see `sharpvision.kernels.robust_normals`."""
     from sharpvision.kernels.robust_normals import robust_normals
 
-    return lambertian_maps.solve(observations, options, robust_normals, spread_factor=1.0)
+    return lambertian_maps.solve(observations, options, robust_normals, shared_lights=SHARED_LIGHTS)
 
 
 @METHODS.register("physics")

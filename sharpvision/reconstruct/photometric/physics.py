@@ -21,7 +21,6 @@ from sharpvision.reconstruct.photometric.surface_model import State, SurfaceMode
 from sharpvision.solvers.block_descent import Block, BlockDescentSettings, BlockUpdate, descend
 from sharpvision.solvers.solution import Solution, Status, Step
 
-
 RESIDUAL_ROUNDS = 2
 
 
@@ -39,7 +38,9 @@ class PhysicsResult:
     notes: list[str] = field(default_factory=list)
 
 
-def solve_physics(observations: PixelObservations, options: PhotometricOptions, settings: PhysicsSettings | None = None) -> PhysicsResult:
+def solve_physics(
+    observations: PixelObservations, options: PhotometricOptions, settings: PhysicsSettings | None = None
+) -> PhysicsResult:
     """Solve the two stages."""
     light_distance, seed, progress = options.light_distance, options.seed, options.progress
     settings = settings or PhysicsSettings()
@@ -47,7 +48,8 @@ def solve_physics(observations: PixelObservations, options: PhotometricOptions, 
     state = coarse.start()
     if not isinstance(light_distance, str):
         state["inverse_distance"] = 1.0 / light_distance if np.isfinite(light_distance) else 0.0
-    first = _stage(coarse, state, _reduced_blocks(coarse, light_distance == "fit", seed), settings.reduced_rounds, settings,
+    first = _stage(coarse, state, _reduced_blocks(coarse, light_distance == "fit", seed), settings.reduced_rounds,
+    settings,
                    lambda done: progress("reduced size", 0.3 * done), "reduced", 3)  # fmt: skip
     if coarse.grid.factor == observations.grid.factor:
         result = PhysicsResult(coarse, state, first.status, first.message, first.history)
@@ -73,11 +75,15 @@ def _learn(result: PhysicsResult, seed: int) -> None:
     model, state = result.model, result.state
     network = train_residual(model, state, seed)
     if network is None:
-        result.notes.append("the learned residual did not lower the cost of pixels that it had not seen: it was left out")
+        result.notes.append(
+            "the learned residual did not lower the cost of pixels that it had not seen: it was left out"
+        )
         return
     for _ in range(RESIDUAL_ROUNDS):
         state["correction"] = correction_of(network, model, state)
-        update = model.fit_pixels(state, state["depth_normals"], model.settings.depth_prior_full, second_start=False, steps=6)
+        update = model.fit_pixels(
+            state, state["depth_normals"], model.settings.depth_prior_full, second_start=False, steps=6
+        )
         result.history.append(Step(update.value, float("nan"), update.step, float("nan"), 0.0, "residual: pixels"))
     result.learned_parameters = sum(p.numel() for p in network.parameters())
 
@@ -93,7 +99,9 @@ def _stage(model: SurfaceModel, state: State, blocks: list[Block], rounds: int, 
 
     stop = BlockDescentSettings(tolerance=settings.round_tolerance, max_rounds=rounds, min_rounds=least_rounds)
     solution = descend(state, blocks, stop, [report], method="physics")
-    solution.history = [Step(s.value, s.gradient_norm, s.step, s.damping, s.seconds, f"{name}: {s.stage}") for s in solution.history]
+    solution.history = [
+        Step(s.value, s.gradient_norm, s.step, s.damping, s.seconds, f"{name}: {s.stage}") for s in solution.history
+    ]
     return solution
 
 
@@ -113,7 +121,11 @@ def _reduced_blocks(model: SurfaceModel, free_distance: bool, seed: int) -> list
         return model.fit_pixels(state, state["depth_normals"], prior, second_start=False)
 
     def first_look(state: State) -> BlockUpdate:
-        return model.fit_pixels(state, None, 0.0) if not np.any(state["depth"]) else BlockUpdate(float(state["cost"].mean()), 0.0)
+        return (
+            model.fit_pixels(state, None, 0.0)
+            if not np.any(state["depth"])
+            else BlockUpdate(float(state["cost"].mean()), 0.0)
+        )
 
     blocks = [Block("start", first_look), Block("depth", model.integrate), Block("shadows", model.cast),
               Block("bounce", model.reflect), Block("pixels", pixels)]  # fmt: skip
@@ -128,4 +140,8 @@ def _full_blocks(model: SurfaceModel) -> list[Block]:
     def pixels(state: State) -> BlockUpdate:
         return model.fit_pixels(state, state["depth_normals"], model.settings.depth_prior_full)
 
-    return [Block("depth", lambda state: model.integrate(state, 10)), Block("shadows", model.cast), Block("pixels", pixels)]
+    return [
+        Block("depth", lambda state: model.integrate(state, 10)),
+        Block("shadows", model.cast),
+        Block("pixels", pixels),
+    ]

@@ -44,7 +44,9 @@ class SurfaceModel:
 
     def start(self) -> State:
         """The robust Lambertian solution, lights at infinity, everything visible."""
-        normals, albedo, _ = robust_normals(self.observations.radiance, self.observations.usable, self.observations.lights)
+        normals, albedo, _ = robust_normals(
+            self.observations.radiance, self.observations.usable, self.observations.lights
+        )
         normals = self.facing(normals)
         weights = np.zeros((self.grid.size, 3, 6), np.float32)
         weights[..., 0] = albedo / self.scale[:, None]
@@ -85,15 +87,21 @@ class SurfaceModel:
         normals = normals + np.maximum(least - cosine, 0.0) * viewers
         return np.ascontiguousarray(normals / np.linalg.norm(normals, axis=1, keepdims=True), np.float32)
 
-    def fit_pixels(self, state: State, prior: NDArray | None, prior_weight: float, *, second_start: bool = True, steps: int = 15) -> BlockUpdate:
+    def fit_pixels(
+        self, state: State, prior: NDArray | None, prior_weight: float, *, second_start: bool = True, steps: int = 15
+    ) -> BlockUpdate:
         """Normals and reflectance of every pixel; where the prior's normal is elsewhere, a second start from it."""
         pixels = self.pixels(state)
         before = state["normals"]
-        normals, weights, cost = pixels.fit(before, state["weights"], steps=steps, prior=prior, prior_weight=prior_weight)
+        normals, weights, cost = pixels.fit(
+            before, state["weights"], steps=steps, prior=prior, prior_weight=prior_weight
+        )
         if prior is not None and second_start:
             apart = np.flatnonzero((normals * prior).sum(1) < np.cos(_SECOND_START_RAD))
             if apart.size:
-                other = pixels.subset(apart).fit(prior[apart], weights[apart], steps=steps, prior=prior[apart], prior_weight=prior_weight)
+                other = pixels.subset(apart).fit(
+                    prior[apart], weights[apart], steps=steps, prior=prior[apart], prior_weight=prior_weight
+                )
                 better = other[2] < cost[apart]
                 for target, candidate in zip((normals, weights, cost), other, strict=True):
                     target[apart[better]] = candidate[better]
@@ -103,10 +111,14 @@ class SurfaceModel:
 
     def integrate(self, state: State, steps: int = 30) -> BlockUpdate:
         """Depth with steps from the normals (bilateral), confident where the model fits; its own normals beside it."""
-        settings = IntegrationSettings(method="bilateral", k=self.settings.bilateral_k, min_nz=0.12, max_steps=steps, tolerance=1e-3)
+        settings = IntegrationSettings(
+            method="bilateral", k=self.settings.bilateral_k, min_nz=0.12, max_steps=steps, tolerance=1e-3
+        )
         confidence = self.grid.image(np.exp(-state["cost"].astype(np.float64)) + 1e-3)
         initial = self.grid.image(state["depth"], np.nan) if np.any(state["depth"]) else None
-        result = bilateral_depth(self.grid.image(state["normals"]), self.grid.mask, weights=confidence, initial=initial, settings=settings)
+        result = bilateral_depth(
+            self.grid.image(state["normals"]), self.grid.mask, weights=confidence, initial=initial, settings=settings
+        )
         before = state["depth"]
         state["depth"] = result.depth[self.grid.index]
         state["depth_normals"] = self.facing(result.own_normals[self.grid.index])
@@ -115,15 +127,21 @@ class SurfaceModel:
     def cast(self, state: State) -> BlockUpdate:
         """Visibility of each light from each pixel over the depth."""
         before = state["visibility"]
-        state["visibility"] = cast_shadows(self.grid.image(state["depth"], np.nan), self.grid.mask, self.observations.lights, self.points(state))
+        state["visibility"] = cast_shadows(
+            self.grid.image(state["depth"], np.nan), self.grid.mask, self.observations.lights, self.points(state)
+        )
         return BlockUpdate(float(state["cost"].mean()), float(np.abs(state["visibility"] - before).mean()))
 
     def reflect(self, state: State) -> BlockUpdate:
         """Irradiance that the surface sends to itself, from its depth and diffuse albedo."""
         albedo = state["weights"][..., DIFFUSE].sum(-1) * self.scale[:, None]
-        albedo = np.clip(albedo / max(float(np.quantile(albedo.max(1), 0.97)), 1e-9) * self.settings.bounce_albedo, 0.0, 1.0)
+        albedo = np.clip(
+            albedo / max(float(np.quantile(albedo.max(1), 0.97)), 1e-9) * self.settings.bounce_albedo, 0.0, 1.0
+        )
         direct = self.direct_irradiance(state)
-        state["bounce"] = bounced_irradiance(self.grid, state["depth"], state["normals"], direct, albedo, self.settings.bounce_cells)
+        state["bounce"] = bounced_irradiance(
+            self.grid, state["depth"], state["normals"], direct, albedo, self.settings.bounce_cells
+        )
         return BlockUpdate(float(state["cost"].mean()), float(state["bounce"].mean()))
 
     def direct_irradiance(self, state: State) -> NDArray[np.float32]:
@@ -144,6 +162,7 @@ class SurfaceModel:
 
     def carry(self, coarse: SurfaceModel, state: State) -> State:
         """A state of a coarser grid, interpolated to this one, its reflectance fitted anew."""
+
         def up(values: NDArray) -> NDArray:
             return coarse.grid.interpolate(values, self.grid)
 
