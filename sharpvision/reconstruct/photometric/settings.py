@@ -15,9 +15,10 @@ class PhysicsSettings:
     bounce needs; `largest_inverse_distance` bounds the fitted inverse distance of the lights, `least_inverse_distance`
     is the least that counts as finite; `reduced_pixels` and `bounce_cells` bound the two reduced grids; the priors pull
     normals to the normals of the integrated depth (reduced and full size) and to the reduced solution (at the start of
-    full size), in units of mean log cost. `relative_scale` adds to the squared loss scale what a reflectance basis gets wrong
-    in proportion to radiance; `sparsity` is the L1 penalty of the rough diffuse weight; `distance_prior` pulls the inverse
-    distance to zero, both in units of the cost. `round_tolerance` is the relative change of the cost at which rounds end.
+    full size), in units of mean log cost. `relative_scale` adds to the squared loss scale what a reflectance basis
+    gets wrong in proportion to radiance; `sparsity` is the L1 penalty of the rough diffuse weight; `distance_prior`
+    pulls the inverse distance to zero, both in units of the cost. `round_tolerance` is the relative change of the
+    cost at which rounds end.
     """
 
     loss_scale: float = 0.05
