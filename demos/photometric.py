@@ -19,9 +19,8 @@ print(solution.status, solution.message)
 normals, inside = solution.values["normals"], observations.mask  # OpenCV frame: x right, y down, z forward
 print(f"mean stated error {solution.std['normals'][inside].mean():.1f} degrees")
 if observations.ground_truth is not None:
-    cosine = (normals * observations.ground_truth).sum(-1)[inside].clamp(-1, 1)
-    print(f"mean true error {cosine.arccos().rad2deg().mean():.1f} degrees")
+    print(f"mean true error {sv.geometry.mean_angular_error_deg(normals, observations.ground_truth):.1f} degrees")
 print({part: f"{share:.1%}" for part, share in solution.explained.items()})
 
-sv.report.write(solution, out)  # result.json, maps, mesh, report.html
+sv.report.write(solution, out, overwrite=True)  # result.json, maps, mesh, report.html
 print(f"open {out / 'report.html'}")

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 import sharpvision as sv
 from sharpvision.kernels.height_field import cast_shadows
-from sharpvision.materials import LobeWeights, lobe_mixture_brdf
+from sharpvision.kernels.reference.reflectance_basis import basis
 
 PAGE = "#fbfbf9"
 LIGHT = (-0.62, -0.42, -0.66)  # OpenCV camera frame: from the upper left, in front
@@ -34,16 +34,14 @@ def shown(linear: np.ndarray, inside: np.ndarray) -> np.ndarray:
 
 
 def relit(maps: dict[str, np.ndarray], parameters: dict[str, torch.Tensor]) -> np.ndarray:
-    """pi f(n, l, v) max(n.l, 0) V under a distant light of irradiance pi."""
+    """V times the fitted weights' sum over the basis, under a distant light."""
     inside = maps["mask"]
     n = torch.from_numpy(maps["normals"] * np.float32([1, -1, -1]))  # files are y up, z to the viewer
     light = torch.nn.functional.normalize(torch.tensor(LIGHT), dim=0)
-    weights = LobeWeights(
-        parameters["albedo"] - parameters["rough_diffuse"], parameters["rough_diffuse"],
-        parameters["lobe_weights"] / np.pi, parameters["lobe_roughness"],  # fitted without the 1/pi of irradiance pi
-    )  # fmt: skip
-    f = lobe_mixture_brdf(n, light, torch.tensor([0.0, 0.0, -1.0]), weights)
-    radiance = np.pi * f.numpy() * np.maximum((n @ light).numpy(), 0.0)[..., None]
+    rough = parameters["rough_diffuse"]
+    weights = torch.stack([parameters["albedo"] - rough, rough, *parameters["lobe_weights"].unbind(-2)], -1)
+    values = basis(n, light, torch.tensor([0.0, 0.0, -1.0]))
+    radiance = (weights * values[..., None, :]).sum(-1).numpy()
     points = np.zeros((int(inside.sum()), 3), np.float32)
     visible = cast_shadows(maps["depth"], inside, light.numpy()[None], points)
     radiance[inside] *= visible
