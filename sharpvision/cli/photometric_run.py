@@ -75,6 +75,11 @@ def _solve(request: Request, observations: PhotometricObservations) -> Solution:
     from sharpvision import reconstruct
     from sharpvision.report.progress import ProgressBar, estimated_seconds
 
+    if request.method != "least_squares":
+        from sharpvision.kernels.compiled import precompile
+
+        with Console(stderr=True).status("compiling kernels (some seconds, the first time only)"):
+            precompile()
     pixels, images = int(observations.mask.sum()), observations.light_count
     title = f"{observations.name}, {images} images of {pixels:,} pixels"
     estimate = estimated_seconds(request.method, pixels, images)

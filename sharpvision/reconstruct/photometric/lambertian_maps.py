@@ -56,7 +56,7 @@ def solve(
                 spread_deg[window][inside] = stated
                 model = np.maximum(n @ lights.T, 0.0)[..., None] * a[:, None]
                 misfit.add(PixelGrid(inside), partial(_robust_residuals, radiance, model, usable))
-                shares.add(radiance * intensities, model * intensities, model * intensities, usable > 0)
+                shares.add(radiance * intensities, model * intensities, None, usable > 0)
                 for i, light in enumerate(shown):
                     predicted[i][window][inside] = model[:, light] * intensities[light]
             done = window.stop

@@ -27,14 +27,17 @@ def least_squares_normals(radiance: NDArray, lights: NDArray) -> tuple[NDArray, 
     """
     lights = np.asarray(lights, np.float64)
     grey = np.clip(radiance @ GREY, 0.0, 1.0)
-    scaled = (grey @ np.linalg.pinv(lights).T).astype(np.float64)
+    scaled = (grey @ np.linalg.pinv(lights).T.astype(radiance.dtype)).astype(np.float64)
     size = np.linalg.norm(scaled, axis=1)
     known = size > 1e-12
     normals = np.where(known[:, None], scaled / np.maximum(size, 1e-12)[:, None], np.array([0.0, 0.0, -1.0]))
-    shading = np.maximum(normals @ lights.T, 0.0)
+    # the maps over all observations stay in float32: they are what takes the time
+    directions = lights.T.astype(radiance.dtype)
+    shading = np.maximum(normals.astype(radiance.dtype) @ directions, 0.0)
     energy = np.maximum((shading**2).sum(1), 1e-9)
-    albedo = np.einsum("pj,pjc->pc", shading, radiance) / energy[:, None]
-    misfit = ((grey - scaled @ lights.T) ** 2).sum(1) / max(len(lights) - 3, 1)
+    albedo = np.matmul(shading[:, None], radiance)[:, 0] / energy[:, None]
+    residual = grey - scaled.astype(radiance.dtype) @ directions
+    misfit = np.einsum("pj,pj->p", residual, residual) / max(len(lights) - 3, 1)
     inverse = np.linalg.inv(lights.T @ lights)
     across = 0.5 * (np.trace(inverse) - np.einsum("pa,ab,pb->p", normals, inverse, normals))
     spread = np.sqrt(np.maximum(across, 0.0) * misfit) / np.maximum(size, 1e-9)

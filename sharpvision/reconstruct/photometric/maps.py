@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sharpvision.data.observations import PhotometricObservations
 from sharpvision.reconstruct.integration import IntegrationSettings, integrate_normals
+from sharpvision.solvers.solution import Status
 
 SHOWN_LIGHTS = 6
 _SHOWN_PIXELS = 8_000_000
@@ -41,11 +42,12 @@ class Shares:
     physics: float = 0.0
     full: float = 0.0
 
-    def add(self, observed: NDArray, physics: NDArray, full: NDArray, valid: NDArray) -> None:
-        """Count observations (..., 3) where `valid` (...) holds."""
-        for name, values in (("total", observed), ("physics", observed - physics), ("full", observed - full)):
-            square = np.einsum("...c,...c->...", values, values)
-            setattr(self, name, getattr(self, name) + float(square[valid].sum(dtype=np.float64)))
+    def add(self, observed: NDArray, physics: NDArray, full: NDArray | None, valid: NDArray) -> None:
+        """Count observations (..., 3) where `valid` (...) holds; `full` None says that there is no learned part."""
+        total, misfit = _sum_of_squares(observed, valid), _sum_of_squares(observed - physics, valid)
+        self.total += total
+        self.physics += misfit
+        self.full += misfit if full is None else _sum_of_squares(observed - full, valid)
 
     def explained(self) -> dict[str, float]:
         """physics = 1 - SSE(physics) / SST, residual = (SSE(physics) - SSE(full)) / SST, neither = SSE(full) / SST."""
@@ -56,6 +58,11 @@ class Shares:
             "residual": (self.physics - self.full) / self.total,
             "neither": self.full / self.total,
         }
+
+
+def _sum_of_squares(values: NDArray, valid: NDArray) -> float:
+    """Sum of squares of values (..., 3) where `valid` (...) holds."""
+    return float(np.einsum("...c,...c->...", values, values)[valid].sum(dtype=np.float64))
 
 
 @dataclass
@@ -78,7 +85,10 @@ def depth_map(observations: PhotometricObservations, normals: Tensor, method: st
         "depth_model": "orthographic" if observations.focal_px is None else "perspective",
         "depth_integration": method, "depth_status": str(solution.status),
     }  # fmt: skip
-    return DepthMap(solution.values["depth"], figures, solution.notes)
+    notes = list(solution.notes)
+    if solution.status is Status.STEP_LIMIT:
+        notes.append("the depth's own iteration met its step limit: the normals are not affected, its steps may be off")
+    return DepthMap(solution.values["depth"], figures, notes)
 
 
 def as_image(mask: NDArray[np.bool_], values: NDArray, fill: float = 0.0) -> Tensor:
