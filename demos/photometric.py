@@ -22,5 +22,6 @@ if observations.ground_truth is not None:
     print(f"mean true error {sv.geometry.mean_angular_error_deg(normals, observations.ground_truth):.1f} degrees")
 print({part: f"{share:.1%}" for part, share in solution.explained.items()})
 
+out.parent.mkdir(parents=True, exist_ok=True)
 sv.report.write(solution, out, overwrite=True)  # result.json, maps, mesh, report.html
 print(f"open {out / 'report.html'}")

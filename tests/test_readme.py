@@ -10,7 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import click
 import pytest
 import typer
 
@@ -38,7 +37,7 @@ def test_snippets_run_one_after_the_other(tmp_path: Path) -> None:
     assert len(SNIPPETS) >= 3
     (tmp_path / "snippets.py").write_text("\n".join(SNIPPETS))
     run(["-W", "error", "snippets.py"], tmp_path)
-    assert json.loads((tmp_path / "out/figurine/result.json").read_text())["status"] == "converged"
+    assert json.loads((tmp_path / "figurine/result.json").read_text())["status"] == "converged"
 
 
 def test_the_new_material_passes_its_contract(tmp_path: Path) -> None:
@@ -57,9 +56,7 @@ def test_the_capture_file_is_valid() -> None:
 @pytest.mark.parametrize("line", COMMANDS)
 def test_command_lines_name_commands_and_options_that_exist(line: str) -> None:
     words = shlex.split(line.split("  #")[0])[1:]
-    command: click.Command = typer.main.get_command(app)
-    if isinstance(command, click.Group):
-        command = command.commands[words[0]]
+    command = typer.main.get_group(app).commands[words[0]]
     options = {name for parameter in command.params for name in parameter.opts}
     assert {word for word in words if word.startswith("--")} <= options
 
