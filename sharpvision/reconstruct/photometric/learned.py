@@ -3,6 +3,8 @@ place."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +30,19 @@ class ResidualSettings:
     least_gain: float = 0.003
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Torch on one thread: each of the many small steps is a barrier, 25 times slower measured where another process
+    takes a core, and sums over batches would depend on the number of threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@_one_thread()
 def train_residual(
     model: SurfaceModel, state: State, seed: int, settings: ResidualSettings | None = None
 ) -> ReflectanceResidual | None:
