@@ -23,8 +23,6 @@ class Integration:
 
     takes = ("methods",)
 
-    takes = ("methods",)
-
     def cases(self, options: Options) -> list[Case]:
         """Raises `InputError` where a method is not one of integration's."""
         known = {method for _, method in CASES}

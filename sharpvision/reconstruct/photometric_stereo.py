@@ -39,8 +39,9 @@ def photometric_stereo(
     Values, std, explained shares and figures: see "A photometric Solution" in DEVELOPERS.md. Gauge: albedo is known up
     to one factor, depth up to a constant of each component. Status: "least_squares" and "robust" have a closed form or
     a fixed number of iterations and are CONVERGED, or ILL_POSED where all pixels are black; "physics" ends at
-    STEP_LIMIT where its rounds still change the cost; each ends at INTERRUPTED on Ctrl-C with what it has. Raises
-    `InputError` for an unknown method, a distance that is not positive, an empty mask, lights in one plane with the
+    STEP_LIMIT where its rounds still change the cost. Ctrl-C while pixels are solved or the residual is learned gives
+    INTERRUPTED with what there is; before and after that it is raised. Raises `InputError` for
+    an unknown method, a distance that is not positive, an empty mask, lights in one plane with the
     object, and more observations than "physics" can hold.
 
     >>> from sharpvision.data import from_arrays

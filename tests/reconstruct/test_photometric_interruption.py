@@ -9,11 +9,13 @@ from photometric_spheres import photographs
 from sharpvision.data.observations import PhotometricObservations
 from sharpvision.reconstruct import photometric_stereo
 from sharpvision.reconstruct.photometric import lambertian_maps
+from sharpvision.reconstruct.photometric import physics as physics_module
 from sharpvision.reconstruct.photometric.options import PhotometricOptions
 from sharpvision.reconstruct.photometric.physics import PhysicsResult, solve_physics
 from sharpvision.reconstruct.photometric.physics_solution import physics_solution
 from sharpvision.reconstruct.photometric.pixel_observations import gather
 from sharpvision.reconstruct.photometric.settings import PhysicsSettings
+from sharpvision.reconstruct.photometric.surface_model import State, SurfaceModel
 from sharpvision.solvers.solution import Solution, Status
 
 
@@ -92,3 +94,36 @@ def test_strips_stopped_between_them(
     # What was never looked at is known to nothing.
     assert (solution.std["normals"][8 * at :][rest] == 90.0).all()
     assert f"after {8 * at} of {height} rows" in solution.message
+
+
+def test_physics_stopped_while_the_residual_is_learned(
+    observations: PhotometricObservations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = photometric_stereo(observations, residual=False)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(physics_module, "train_residual", interrupted)
+    solution = photometric_stereo(observations)
+    check_whole(solution, observations)
+    assert solution.figures["learned_parameters"] == 0
+    assert torch.equal(solution.values["normals"], plain.values["normals"])
+
+
+def test_physics_stopped_between_its_stages(
+    observations: PhotometricObservations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carry, calls = SurfaceModel.carry, []
+
+    def interrupted_once(self: SurfaceModel, coarse: SurfaceModel, state: State) -> State:
+        calls.append(True)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return carry(self, coarse, state)
+
+    monkeypatch.setattr(SurfaceModel, "carry", interrupted_once)
+    options = PhotometricOptions(0, "infinite", True, lambda stage, done: None)
+    result = solve_physics(gather(observations), options, PhysicsSettings(reduced_pixels=200))
+    assert "between" in result.message
+    check_whole(physics_solution(observations, result), observations)

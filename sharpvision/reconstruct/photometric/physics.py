@@ -48,8 +48,8 @@ def solve_physics(
     state = coarse.start()
     if not isinstance(light_distance, str):
         state["inverse_distance"] = 1.0 / light_distance if np.isfinite(light_distance) else 0.0
-    first = _stage(coarse, state, _reduced_blocks(coarse, light_distance == "fit", seed), settings.reduced_rounds,
-    settings,
+    blocks = _reduced_blocks(coarse, light_distance == "fit", seed)
+    first = _stage(coarse, state, blocks, settings.reduced_rounds, settings,
                    lambda done: progress("reduced size", 0.3 * done), "reduced", 3)  # fmt: skip
     if coarse.grid.factor == observations.grid.factor:
         result = PhysicsResult(coarse, state, first.status, first.message, first.history)
@@ -57,11 +57,14 @@ def solve_physics(
             _learn(result, seed)
         return result
     fine = SurfaceModel(observations, settings)
-    fine_state = fine.carry(coarse, state)
     if first.status is not Status.CONVERGED and first.status is not Status.STEP_LIMIT:
-        return PhysicsResult(fine, fine_state, first.status, first.message, first.history)
-    start = fine_state["normals"]
-    fine.fit_pixels(fine_state, start, settings.start_prior_full, second_start=False)
+        return PhysicsResult(fine, fine.carry(coarse, state), first.status, first.message, first.history)
+    try:
+        fine_state = fine.carry(coarse, state)
+        fine.fit_pixels(fine_state, fine_state["normals"], settings.start_prior_full, second_start=False)
+    except KeyboardInterrupt:
+        message = "interrupted between the reduced and the full size: the reduced solution, interpolated"
+        return PhysicsResult(fine, fine.carry(coarse, state), Status.INTERRUPTED, message, first.history)
     second = _stage(fine, fine_state, _full_blocks(fine), settings.full_rounds, settings,
                     lambda done: progress("full size", 0.3 + 0.65 * done), "full")  # fmt: skip
     result = PhysicsResult(fine, fine_state, second.status, second.message, first.history + second.history)
@@ -71,7 +74,17 @@ def solve_physics(
 
 
 def _learn(result: PhysicsResult, seed: int) -> None:
-    """Train the residual on what is left over and fit the pixels again with it; without gain all stays as it was."""
+    """Train the residual on what is left over and fit the pixels again with it; without gain all stays as it was, and
+    so it does on Ctrl-C."""
+    before = dict(result.state)
+    try:
+        _train_and_refit(result, seed)
+    except KeyboardInterrupt:
+        result.state, result.learned_parameters = before, 0
+        result.status, result.message = Status.INTERRUPTED, "interrupted while the residual was learned: left out"
+
+
+def _train_and_refit(result: PhysicsResult, seed: int) -> None:
     model, state = result.model, result.state
     network = train_residual(model, state, seed)
     if network is None:
