@@ -56,9 +56,10 @@ def solve(
                 spread_deg[window][inside] = stated
                 model = np.maximum(n @ lights.T, 0.0)[..., None] * a[:, None]
                 misfit.add(PixelGrid(inside), partial(_robust_residuals, radiance, model, usable))
-                shares.add(radiance * intensities, model * intensities, None, usable > 0)
+                np.multiply(model, intensities, out=model)
+                shares.add(radiance * intensities, model, None, usable > 0)
                 for i, light in enumerate(shown):
-                    predicted[i][window][inside] = model[:, light] * intensities[light]
+                    predicted[i][window][inside] = model[:, light]
             done = window.stop
             options.progress("normals", 0.9 * done / height)
     except KeyboardInterrupt:

@@ -62,7 +62,8 @@ class Shares:
 
 def _sum_of_squares(values: NDArray, valid: NDArray) -> float:
     """Sum of squares of values (..., 3) where `valid` (...) holds."""
-    return float(np.einsum("...c,...c->...", values, values)[valid].sum(dtype=np.float64))
+    squares = np.einsum("...c,...c->...", values, values)
+    return float(np.multiply(squares, valid, out=squares).sum(dtype=np.float64))
 
 
 @dataclass
