@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from datetime import timedelta
 
@@ -31,9 +32,9 @@ def remaining_seconds(estimate: float | None, elapsed: float, done: float) -> fl
     >>> remaining_seconds(10.0, 0.0, 0.0), remaining_seconds(10.0, 6.0, 0.5), remaining_seconds(10.0, 9.0, 1.0)
     (10.0, 5.5, 0.0)
     """
-    if done <= 0:
+    pace = elapsed / done if done > 0 else math.inf
+    if not math.isfinite(pace):  # nothing is done, or too little to divide by
         return None if estimate is None else max(estimate - elapsed, 0.0)
-    pace = elapsed / done
     return (pace if estimate is None else (1 - done) * estimate + done * pace) * (1 - done)
 
 

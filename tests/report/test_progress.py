@@ -26,6 +26,11 @@ def test_time_left_lies_between_the_estimate_and_the_pace(estimate: float, elaps
         assert left <= estimate + elapsed / max(done, 1e-300)
 
 
+def test_a_share_too_small_to_divide_by_counts_as_none() -> None:
+    assert remaining_seconds(5.0, 2.0, 1e-308) == 3.0
+    assert remaining_seconds(None, 2.0, 1e-308) is None
+
+
 def test_without_an_estimate_there_is_no_time_left_until_there_is_a_pace() -> None:
     assert remaining_seconds(None, 3.0, 0.0) is None
     assert remaining_seconds(None, 3.0, 0.5) == 3.0
