@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 
 _FOLDERS = (
     "core", "kernels", "cameras", "geometry", "materials", "illumination", "sensor",
-    "priors", "residuals", "solvers", "data", "report", "reconstruct", "bench", "cli",
+    "priors", "residuals", "solvers", "rendering", "data", "report", "reconstruct", "bench", "cli",
 )  # fmt: skip
 
 __all__ = ["__version__", *_FOLDERS]

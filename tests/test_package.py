@@ -31,7 +31,7 @@ PUBLIC = {
     "core.registry": ["Registry"],
     "bench": ["SUITES", "BenchFailed", "Case", "Ledger", "Measurement", "Options", "Row", "Suite", "run_suite"],
     "cameras": [
-        "CAMERAS", "Camera", "Orthographic", "Pinhole", "Projection", "Rays", "orthographic_project",
+        "CAMERAS", "Camera", "Orthographic", "Pinhole", "Projection", "Rays", "View", "orthographic_project",
         "orthographic_unproject", "pinhole_project", "pinhole_unproject", "pixel_centres",
     ],
     "data": [

@@ -3,6 +3,7 @@
 from sharpvision.cameras.camera import CAMERAS, Camera, Projection, Rays, pixel_centres
 from sharpvision.cameras.orthographic import Orthographic, orthographic_project, orthographic_unproject
 from sharpvision.cameras.pinhole import Pinhole, pinhole_project, pinhole_unproject
+from sharpvision.cameras.view import View
 
 __all__ = [
     "CAMERAS",
@@ -11,6 +12,7 @@ __all__ = [
     "Pinhole",
     "Projection",
     "Rays",
+    "View",
     "orthographic_project",
     "orthographic_unproject",
     "pinhole_project",

@@ -77,6 +77,12 @@ class Orthographic(Camera):
         """See `orthographic_unproject`."""
         return orthographic_unproject(pixels, depth, self.scale, self.offset)
 
+    def projected(self, points: Tensor, near: float) -> Tensor:
+        """(x, y, Z, 1); nothing is behind an orthographic camera."""
+        pixels = self.scale[..., None, None] * points[..., :2] + self.offset[..., None, :]
+        depth = points[..., 2:].expand(*pixels.shape[:-1], 1)
+        return torch.cat([pixels, depth, torch.ones_like(depth)], -1)
+
     def rays(self, pixels: Tensor) -> Rays:
         """Parallel rays along z that start in the plane of depth zero."""
         origins = self.unproject(pixels, torch.zeros_like(pixels[..., 0]))

@@ -95,6 +95,13 @@ class Pinhole(Camera):
         """See `pinhole_unproject`."""
         return pinhole_unproject(pixels, depth, self.focal_px, self.principal_point)
 
+    def projected(self, points: Tensor, near: float) -> Tensor:
+        """(f_x X + c_x Z, f_y Y + c_y Z, -1, Z): the key -1 / Z is linear in the image."""
+        depth = points[..., 2:]
+        pixels = self.focal_px[..., None, :] * points[..., :2] + self.principal_point[..., None, :] * depth
+        depth = depth.expand(*pixels.shape[:-1], 1)
+        return torch.cat([pixels, -torch.ones_like(depth), depth], -1)
+
     def rays(self, pixels: Tensor) -> Rays:
         """Rays from the centre of projection."""
         directions = unit(self.unproject(pixels, torch.ones_like(pixels[..., 0])))

@@ -1,0 +1,87 @@
+"""Runs a Warp kernel over tensors: on a CPU in fixed bands on all threads, on CUDA in one launch.
+
+A kernel for `dispatch` takes `first: int` as its first parameter and works on item `first + wp.tid()`; it writes to
+items of its own only (Warp's CPU atomics are not atomic), so the bytes do not depend on the number of threads.
+Kernels that serve float32 and float64 are made by a cached factory `f(real)`, in a Warp module of its own for each
+precision (`kernel_module`), so that a precision that is not used is not compiled.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import warp as wp
+from torch import Tensor
+
+from sharpvision.kernels.launch import compiling, in_bands, start_warp
+
+start_warp()
+
+MAX_BANDS = 32
+LEAST_BAND = 64
+_SCALARS = {torch.float32: wp.float32, torch.float64: wp.float64, torch.int32: wp.int32, torch.uint8: wp.uint8}
+
+
+def real_of(tensor: Tensor) -> type:
+    """`wp.float32` or `wp.float64`, as the tensor's dtype; `TypeError` for any other."""
+    if tensor.dtype not in (torch.float32, torch.float64):
+        raise TypeError(f"expected float32 or float64, found {tensor.dtype}")
+    return _SCALARS[tensor.dtype]
+
+
+def kernel_module(name: str, real: type) -> wp.Module:
+    """The Warp module that holds the kernels of file `name` (its `__name__`) in one precision."""
+    module = wp.get_module(f"{name}.{real.__name__}")
+    module.options["enable_backward"] = False
+    return module
+
+
+def warp_view(tensor: Tensor, dtype: Any = None) -> wp.array:
+    """A Warp view (no copy) of a contiguous tensor; `dtype` may be a vector or matrix type for the last axes.
+
+    Raises `ValueError` where the tensor is not contiguous: a hidden copy would lose what the kernel writes.
+
+    >>> warp_view(torch.zeros(5, 3), wp.vec3).shape
+    (5,)
+    """
+    if not tensor.is_contiguous():
+        raise ValueError("a kernel needs a contiguous tensor")
+    dtype = _SCALARS[tensor.dtype] if dtype is None else dtype
+    inner = len(getattr(dtype, "_shape_", ()))
+    shape = tuple(tensor.shape[: tensor.dim() - inner])
+    device = "cpu" if tensor.device.type == "cpu" else f"cuda:{tensor.device.index or 0}"
+    return wp.array(ptr=tensor.data_ptr(), shape=shape, dtype=dtype, device=device, copy=False)
+
+
+def dispatch(kernel: wp.Kernel, items: int, inputs: list[Any], device: torch.device, band_items: int = 0) -> None:
+    """Run `kernel(first, *inputs)` for `items` items; the tensors behind `inputs` must outlive the call.
+
+    On a CPU the items are cut into bands of `band_items`, or by default into at most `MAX_BANDS` of at least
+    `LEAST_BAND` items, whatever the number of threads. Raises `SharpVisionError` where the kernel cache can't be used.
+    """
+    if items == 0:
+        return
+    if device.type != "cpu":
+        with compiling():
+            wp.launch(kernel, dim=items, inputs=[0, *inputs], device=f"cuda:{device.index or 0}")
+        return
+    size = band_items or max(LEAST_BAND, -(-items // MAX_BANDS))
+    if items <= size:
+        with compiling():
+            wp.launch(kernel, dim=items, inputs=[0, *inputs], device="cpu")
+        return
+    recorded: dict[int, wp.Launch] = {}
+
+    def band(first: int, last: int, worker: int) -> None:
+        command = recorded.get(worker)
+        if command is None:  # recording costs as much as a launch; a recorded launch a third of that
+            with compiling():
+                command = wp.launch(kernel, dim=size, inputs=[first, *inputs], device="cpu", record_cmd=True)
+            recorded[worker] = command
+        else:
+            command.set_param_at_index(0, first)
+        command.set_dim(last - first)
+        command.launch()
+
+    in_bands(band, items, size)
