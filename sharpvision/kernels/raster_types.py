@@ -70,8 +70,9 @@ class Points:
 class Pieces:
     """N visible pieces of silhouettes, boundaries and hard edges, each inside one pixel; sorted by pixel.
 
-    `pixel` (N,) int32; `rows` (N, 2) int32 into the coordinates: the edge's end vertices; `along` (N,) the projected
-    edge's parameter at the piece's middle, 0 at the first end; `normal` (N, 2) unit, in the image, away from the inner
+    `pixel` (N,) int32; `rows` (N, 2) int32 into the coordinates: the edge's end vertices A, B; `along` (N,) the
+    perspective-correct parameter of the piece's middle m, the same in space and in `projected` rows: m =
+    ((1 - along) A + along B).xy / (..).w, valid for edges cut at the near plane too; `normal` (N, 2) unit, in the image, away from the inner
     side; `length` (N,) pixels; `coefficient` (N,) the weight of (inner - outer radiance) in the pixel's value; `inner`
     (N,) int32 the point that holds the inner side's radiance; `outer` (N,) int32 that of the outer side, -1 for the
     background.
