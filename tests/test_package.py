@@ -36,7 +36,7 @@ PUBLIC = {
     ],
     "data": [
         "CaptureFile", "PhotometricObservations", "ReadOptions", "Tile", "Validity", "data_folder", "from_arrays",
-        "read_capture_file", "read_normals", "read_photometric",
+        "read_capture_file", "read_normals", "read_photometric", "write_film",
     ],
     "geometry": [
         "HeightField", "Mesh", "NormalField", "angular_error_deg", "area_vectors", "area_weighted_normals",
@@ -59,9 +59,9 @@ PUBLIC = {
     "residuals": ["ReflectanceResidual", "reflectance_features"],
     "sensor": ["Photograph", "Sensor", "SensorSettings", "expose", "noise_variance", "quantise", "saturated"],
     "solvers": [
-        "SOLVERS", "Alternation", "Block", "BlockDescentSettings", "BlockUpdate", "Bounds", "Cauchy", "GemanMcClure",
-        "Huber", "LeastSquares", "LevenbergMarquardt", "Prior", "Problem", "PseudoHuber", "Residual", "RobustLoss",
-        "ScalarSearch", "Solution", "Solver", "Status", "Step", "StudentT", "descend", "search", "solve",
+        "SOLVERS", "Alternation", "Block", "BlockDescentSettings", "BlockUpdate", "Bounds", "Cauchy", "FirstOrder",
+        "GemanMcClure", "Huber", "LargeSteps", "LeastSquares", "LevenbergMarquardt", "Prior", "Problem", "PseudoHuber", "Residual", "RobustLoss",
+        "ScalarSearch", "Solution", "Solver", "Status", "Step", "Stopping", "StudentT", "descend", "search", "solve",
     ],
 }  # fmt: skip
 

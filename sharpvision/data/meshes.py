@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import trimesh
-from numpy.typing import NDArray
 
 from sharpvision.core.frames import opengl_from_opencv
+from sharpvision.core.srgb import srgb_from_linear
 from sharpvision.geometry import Mesh
 
 
@@ -40,15 +40,6 @@ def ply(mesh: Mesh) -> bytes:
     )
     assert isinstance(exported, bytes)
     return exported
-
-
-def srgb_from_linear(linear: NDArray[Any]) -> NDArray[Any]:
-    """The transfer function of sRGB (IEC 61966-2-1) on values in [0, 1].
-
-    >>> srgb_from_linear(np.array([0.0, 0.0031308, 1.0])).round(6).tolist()
-    [0.0, 0.04045, 1.0]
-    """
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.power(np.maximum(linear, 1e-9), 1 / 2.4) - 0.055)
 
 
 def _in_files_frame(mesh: Mesh, srgb: bool) -> trimesh.Trimesh:

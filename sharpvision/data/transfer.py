@@ -10,23 +10,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sharpvision.core.srgb import linear_from_srgb
 from sharpvision.data.observations import Validity
 
 SATURATION = 0.98
 """Share of the coded range from which a channel counts as saturated; also used by DiLiGenT's pilots."""
 Response = Literal["linear", "srgb"]
-
-
-def linear_from_srgb(v: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Linear value of an sRGB-coded one in [0, 1] (IEC 61966-2-1).
-
-    L = v / 12.92 up to 0.04045, ((v + 0.055) / 1.055)^2.4 above.
-
-    >>> linear_from_srgb(np.array([0.0, 0.5, 1.0], np.float32)).round(4).tolist()
-    [0.0, 0.21400000154972076, 1.0]
-    """
-    bent = ((np.maximum(v, 0) + np.float32(0.055)) / np.float32(1.055)) ** np.float32(2.4)
-    return np.where(v <= np.float32(0.04045), v / np.float32(12.92), bent).astype(np.float32)
 
 
 @dataclass(frozen=True)

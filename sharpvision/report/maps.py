@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from sharpvision.core.frames import opengl_from_opencv
+from sharpvision.core.srgb import srgb8
 from sharpvision.data import PhotometricObservations, Validity
-from sharpvision.data.meshes import srgb_from_linear
 from sharpvision.report.result import FRAME, angular_error_map, as_json, units
 from sharpvision.solvers import Solution
 
@@ -69,15 +69,6 @@ def pictures(maps: dict[str, Array]) -> Iterator[tuple[str, bytes]]:
     if "validity" in maps:
         yield "validity.png", png(coloured(maps["validity"], mask, "gray", low=0.0, high=1.0))
     yield "mask.png", png(mask.astype(np.uint8) * np.uint8(255))
-
-
-def srgb8(linear: Array) -> Array:
-    """Linear values, clipped to [0, 1], in 8-bit sRGB.
-
-    >>> srgb8(np.array([0.0, 0.0031308, 0.5, 2.0])).tolist()
-    [0, 10, 188, 255]
-    """
-    return np.rint(255 * srgb_from_linear(np.clip(np.nan_to_num(linear), 0.0, 1.0))).astype(np.uint8)
 
 
 def coloured(values: Array, mask: Array, colours: str, low: float | None = None, high: float | None = None) -> Array:

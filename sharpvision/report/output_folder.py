@@ -13,31 +13,15 @@ import errno
 import os
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from sharpvision.core.errors import InputError
+from sharpvision.data.whole_file import written_to
 
 RESULT = "result.json"
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
-
-
-@contextmanager
-def written_to(out: Path) -> Iterator[None]:
-    """Turn what the operating system says about writing `out` into an `InputError` of one line."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise InputError(out, "room for the output", "a full disk", "free space or choose another --out") from error
-        if error.errno in _DENIED:
-            raise InputError(out, "permission to write", "none", "change it or choose another --out") from error
-        reason = error.strerror or str(error) or type(error).__name__
-        raise InputError(out, "a place that can be written", reason.lower(), "choose another --out") from error
 
 
 class OutputFolder:

@@ -9,6 +9,8 @@ import matplotlib
 import numpy as np
 from PIL import Image
 
+from sharpvision.core.srgb import srgb_from_linear
+
 DEGREE_LIMITS = (1, 2, 5, 10, 20, 30, 45, 60, 90, 180)
 SEQUENTIAL, RELIEF, DIVERGING = "magma", "viridis", "RdBu_r"
 
@@ -27,8 +29,7 @@ def srgb(linear: np.ndarray) -> np.ndarray:
     >>> srgb(np.array([0.0, 0.0031308, 0.5, 2.0])).round(4)
     array([0.    , 0.0404, 0.7354, 1.    ])
     """
-    linear = np.clip(np.nan_to_num(linear), 0, 1)
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-9) ** (1 / 2.4) - 0.055)
+    return srgb_from_linear(np.clip(np.nan_to_num(linear), 0, 1))
 
 
 def normal_colours(normals: np.ndarray) -> np.ndarray:

@@ -18,7 +18,8 @@ from synthetic_solution import hemisphere, sphere_solution
 
 import sharpvision as sv
 from sharpvision.core.errors import InputError
-from sharpvision.report.maps import coloured, photometric_maps, png, srgb8
+from sharpvision.core.srgb import srgb8
+from sharpvision.report.maps import coloured, photometric_maps, png
 from sharpvision.report.result import as_json, plain, result, score
 from sharpvision.report.surface import surface_mesh
 from sharpvision.solvers import Solution, Status
