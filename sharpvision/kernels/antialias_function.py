@@ -37,7 +37,7 @@ def antialias(
 
     >>> from sharpvision.kernels.raster_types import Pieces, Points
     >>> none = torch.zeros(0, dtype=torch.int32)
-    >>> places = Points(none, none, none, none, none, torch.zeros(0, 2), none)
+    >>> places = Points(none, none, none, none, none, torch.zeros(0, 2), none, none, torch.zeros(0))
     >>> pieces = Pieces(none, none.view(0, 2), *(torch.zeros(0) for _ in range(4)), none, none)
     >>> first = torch.zeros(1, dtype=torch.int32)
     >>> plan = Plan(places, pieces, torch.full((1, 1, 2), -1, dtype=torch.int32), none.view(0, 1), first)

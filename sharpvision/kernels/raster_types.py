@@ -52,6 +52,11 @@ class Points:
     `face` (P,) index into `Batch.faces`; `view` (P,) int32; `pixel` (P,) int32, flat over (B, H, W); `position` (P, 2)
     of the coordinates' dtype, in pixels; `moves` (P,) uint8: 1 where the point stays put in the image while the surface
     moves (a sample: barycentrics have a derivative), 0 where it moves along (a place on an edge: they have none).
+
+    `edge` (P,) uint8 and `along` (P,) of the coordinates' dtype: with `edge` = k < 3 the point lies on the face's edge
+    from corner k to corner (k + 1) % 3, and its barycentrics are 1 - `along` and `along` of these corners and 0 of the
+    third. Whoever interpolates must take them so: from `position` they are ill-conditioned, since the faces at a
+    silhouette are seen nearly edge-on. With `edge` = 3 they follow from `position`, and `along` holds nothing.
     """
 
     entry_first: Tensor
@@ -61,6 +66,8 @@ class Points:
     pixel: Tensor
     position: Tensor
     moves: Tensor
+    edge: Tensor
+    along: Tensor
 
     def __len__(self) -> int:
         return len(self.face)
@@ -68,12 +75,12 @@ class Points:
 
 @dataclass(frozen=True, eq=False)
 class Pieces:
-    """N visible pieces of silhouettes, boundaries and hard edges, each inside one pixel; sorted by pixel.
+    """N visible pieces of silhouettes, boundaries and hard edges, each inside one pixel; grouped by pixel.
 
     `pixel` (N,) int32; `rows` (N, 2) int32 into the coordinates: the edge's end vertices A, B; `along` (N,) the
     perspective-correct parameter of the piece's middle m, the same in space and in `projected` rows: m =
-    ((1 - along) A + along B).xy / (..).w, valid for edges cut at the near plane too; `normal` (N, 2) unit, in the image, away from the inner
-    side; `length` (N,) pixels; `coefficient` (N,) the weight of (inner - outer radiance) in the pixel's value; `inner`
+    ((1 - along) A + along B).xy / (..).w, valid for edges cut at the near plane too; `normal` (N, 2) unit, in the
+    image, away from the inner side; `length` (N,) pixels; `coefficient` (N,) the weight of (inner - outer radiance) in the pixel's value; `inner`
     (N,) int32 the point that holds the inner side's radiance; `outer` (N,) int32 that of the outer side, -1 for the
     background.
     """

@@ -49,7 +49,7 @@ def random_plan(dtype: torch.dtype, seed: int = 0) -> tuple[Tensor, Tensor, Plan
         ints(pixel), rows, real(count), normal, real(count), real(count) - 0.5, ints(inner), ints(outer)
     )
     none = ints([])
-    places = Points(none, none, ints([0] * points), none, none, real(points, 2), none)
+    places = Points(none, none, ints([0] * points), none, none, real(points, 2), none, none, real(points))
     plan = Plan(places, pieces, ints(sample).view(VIEWS, HEIGHT, WIDTH), ints(samples), ints(first))
     return real(points, 3), real(ROWS, 4) + 0.5, plan
 
