@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, is_dataclass
-from typing import Protocol, runtime_checkable
+from dataclasses import asdict, fields, is_dataclass, replace
+from typing import Any, Protocol, runtime_checkable
 
 from sharpvision.core.errors import InputError
 from sharpvision.core.registry import Registry
@@ -43,5 +43,13 @@ def solve(problem: Problem, solver: Solver, max_steps: int = 100, callbacks: Seq
     started = time.perf_counter()
     solution = solver.run(problem, max_steps, callbacks)
     solution.seconds = time.perf_counter() - started
-    solution.settings = {"max_steps": max_steps} | (asdict(solver) if is_dataclass(solver) else {})
+    solution.settings = {"max_steps": max_steps} | _plain_settings(solver)
     return solution
+
+
+def _plain_settings(solver: Solver) -> dict[str, Any]:
+    """A solver's settings without fields marked as not plain (matrices), which don't belong into a report."""
+    if not is_dataclass(solver):
+        return {}
+    left_out = {f.name: type(getattr(solver, f.name))() for f in fields(solver) if not f.metadata.get("plain", True)}
+    return {name: value for name, value in asdict(replace(solver, **left_out)).items() if name not in left_out}

@@ -16,12 +16,15 @@ from sharpvision.solvers import (
     Alternation,
     Bounds,
     Cauchy,
+    FirstOrder,
+    LargeSteps,
     LevenbergMarquardt,
     PseudoHuber,
     Residual,
     ScalarSearch,
     Solver,
     Status,
+    Stopping,
     solve,
 )
 from sharpvision.solvers.problem import Problem, Unknowns
@@ -224,6 +227,28 @@ class TestScalarSearch(SolverContract):
 
     def solver(self) -> Solver:
         return ScalarSearch(tolerance=1e-5)
+
+
+class TestFirstOrder(SolverContract):
+    steps = 6000
+    accuracy = 1e-4
+
+    def solver(self) -> Solver:
+        return FirstOrder(0.02, stopping=Stopping(1e-9, 1e-14, least_scale=1e-6))
+
+    def problems(self) -> list[tuple[Problem, np.ndarray]]:
+        return [*super().problems(), (decay(), by_scipy(decay(), "soft_l1", 0.1))]
+
+
+class TestLargeSteps(SolverContract):
+    steps = 6000
+    accuracy = 1e-4
+
+    def solver(self) -> Solver:
+        return LargeSteps(step_size=0.02, stopping=Stopping(1e-9, 1e-14, least_scale=1e-6))
+
+    def problems(self) -> list[tuple[Problem, np.ndarray]]:
+        return [*super().problems(), (decay(), by_scipy(decay(), "soft_l1", 0.1))]
 
 
 def test_every_solver_has_its_contract() -> None:
