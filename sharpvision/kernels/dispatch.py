@@ -71,16 +71,20 @@ def dispatch(kernel: wp.Kernel, items: int, inputs: list[Any], device: torch.dev
         with compiling():
             wp.launch(kernel, dim=items, inputs=[0, *inputs], device="cpu")
         return
-    recorded: dict[int, wp.Launch] = {}
+
+    def record() -> wp.Launch:
+        with compiling():
+            return wp.launch(kernel, dim=size, inputs=[0, *inputs], device="cpu", record_cmd=True)
+
+    # Recording costs as much as a launch; a recorded launch a third of that. The caller's recording comes first, alone:
+    # two threads that load a module at once crash the process (Warp 1.19).
+    recorded = {0: record()}
 
     def band(first: int, last: int, worker: int) -> None:
         command = recorded.get(worker)
-        if command is None:  # recording costs as much as a launch; a recorded launch a third of that
-            with compiling():
-                command = wp.launch(kernel, dim=size, inputs=[first, *inputs], device="cpu", record_cmd=True)
-            recorded[worker] = command
-        else:
-            command.set_param_at_index(0, first)
+        if command is None:
+            command = recorded[worker] = record()
+        command.set_param_at_index(0, first)
         command.set_dim(last - first)
         command.launch()
 
