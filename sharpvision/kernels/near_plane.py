@@ -19,7 +19,7 @@ MOST_CORNERS = 8
 
 @cache
 def near_plane_functions(real: type) -> SimpleNamespace:
-    """`Outline` (up to 8 corners in 1/256 pixel with their depth keys; `cut` 1 where it was cut) and `outline_of`."""
+    """`outline_of` (up to 8 corners in 1/256 pixel with their depth keys), `within` the guard band, `fixed` point."""
     vec4 = wp.types.vector(4, real)
     row8 = wp.types.vector(8, wp.int32)
     keys8 = wp.types.vector(8, real)
@@ -31,7 +31,6 @@ def near_plane_functions(real: type) -> SimpleNamespace:
         y: row8
         key: keys8
         corners: int
-        cut: int
 
     @wp.func
     def side(p: vec4, plane: int, near: real) -> real:
@@ -99,7 +98,6 @@ def near_plane_functions(real: type) -> SimpleNamespace:
         """The part of a triangle with w >= near inside the guard band; no corners where nothing is left."""
         outline = Outline()
         outline.corners = 0
-        outline.cut = 0
         if a[3] >= near and b[3] >= near and c[3] >= near and within(a) and within(b) and within(c):
             outline = put(outline, 0, a)
             outline = put(outline, 1, b)
@@ -116,11 +114,10 @@ def near_plane_functions(real: type) -> SimpleNamespace:
                 if n >= 3:
                     shape = clipped(shape, n, plane, near)
                     n = int(shape[7, 0])
-            outline.cut = 1
             if n >= 3:
                 outline.corners = n
                 for k in range(n):
                     outline = put(outline, k, shape[k])
         return outline
 
-    return SimpleNamespace(Outline=Outline, outline_of=outline_of)
+    return SimpleNamespace(outline_of=outline_of, within=within, fixed=fixed)

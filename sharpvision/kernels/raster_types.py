@@ -7,7 +7,9 @@ and q = -1, so the key is -1 / Z; an orthographic one w = 1 and q = Z). All four
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from torch import Tensor
 
@@ -19,8 +21,9 @@ class Bins:
     Entries are numbered slot by slot, and within a slot by rows of its box of tiles: entry of tile (ty, tx) =
     `slot_entry[s]` + (ty - box[1]) (box[2] - box[0] + 1) + tx - box[0], with `box` = `slot_box[s]` = first and last
     tile column and row (x0, y0, x1, y1), inclusive; x1 < x0 where the slot touches nothing.
-    Tile t = (view * rows + ty) * columns + tx holds `tile_entry[tile_first[t] : tile_first[t + 1]]`, ascending.
-    Boxes are those of the whole outline (every pixel that a point of the face may lie in), not of pixel centres.
+    Tile t = (view * rows + ty) * columns + tx holds `tile_entry[tile_first[t] : tile_first[t + 1]]`, ascending; these
+    lists are made when first asked for. Boxes are those of the whole outline (every pixel that a point of the face may
+    lie in), not of pixel centres.
     """
 
     tile: int
@@ -28,9 +31,32 @@ class Bins:
     columns: int
     slot_box: Tensor  # (S, 4) int32
     slot_entry: Tensor  # (S + 1,) int32
-    entry_slot: Tensor  # (E,) int32
-    tile_first: Tensor  # (tiles + 1,) int32
-    tile_entry: Tensor  # (E,) int32
+    slot_view: Tensor  # (S,) int32
+    make_lists: Callable[[], tuple[Tensor, Tensor, Tensor]]
+
+    @cached_property
+    def _lists(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.make_lists()
+
+    @property
+    def entries(self) -> int:
+        """E."""
+        return int(self.slot_entry[-1])
+
+    @property
+    def tile_first(self) -> Tensor:
+        """(tiles + 1,) int32."""
+        return self._lists[0]
+
+    @property
+    def tile_entry(self) -> Tensor:
+        """(E,) int32."""
+        return self._lists[1]
+
+    @property
+    def entry_slot(self) -> Tensor:
+        """(E,) int32."""
+        return self._lists[2]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +106,9 @@ class Pieces:
     `pixel` (N,) int32; `rows` (N, 2) int32 into the coordinates: the edge's end vertices A, B; `along` (N,) the
     perspective-correct parameter of the piece's middle m, the same in space and in `projected` rows: m =
     ((1 - along) A + along B).xy / (..).w, valid for edges cut at the near plane too; `normal` (N, 2) unit, in the
-    image, away from the inner side; `length` (N,) pixels; `coefficient` (N,) the weight of (inner - outer radiance) in the pixel's value; `inner`
-    (N,) int32 the point that holds the inner side's radiance; `outer` (N,) int32 that of the outer side, -1 for the
-    background.
+    image, away from the inner side; `length` (N,) pixels; `coefficient` (N,) the weight of (inner - outer radiance) in
+    the pixel's value; `inner` (N,) int32 the point that holds the inner side's radiance; `outer` (N,) int32 that of the
+    outer side, -1 for the background.
     """
 
     pixel: Tensor
