@@ -1,0 +1,69 @@
+"""The plan of an image: where radiance is wanted and how it makes pixels, silhouettes included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sharpvision.kernels.batch import Batch
+from sharpvision.kernels.raster_types import Plan, Raster
+from sharpvision.kernels.silhouette_edges import EdgeBatch, MeshEdges
+from sharpvision.kernels.silhouette_points import assembled
+from sharpvision.kernels.silhouette_query import Answers, answers
+from sharpvision.kernels.silhouette_select import edge_pieces
+from sharpvision.kernels.silhouette_split import PixelPieces, split_pieces
+
+SAMPLES = {1: [(0.0, 0.0)], 4: [(0.3791, 0.1187), (-0.1187, 0.3791), (-0.3791, -0.1187), (0.1187, -0.3791)]}
+"""Offsets of samples from the pixel's centre: a rotated grid, a little off the regular one (0.375, 0.125), so that edges
+at round places pass between samples."""
+
+
+@dataclass(frozen=True)
+class PlanSettings:
+    """`samples` (1 or 4) in the pixels of silhouettes, boundaries and hard edges, or `everywhere`: in all covered
+    pixels and their neighbours; `silhouettes` False: one sample a pixel and no pieces. `near`: see `rasterize`."""
+
+    samples: int = 4
+    everywhere: bool = False
+    silhouettes: bool = True
+    near: float = 1e-2
+
+    def __post_init__(self) -> None:
+        if self.samples not in SAMPLES:
+            raise ValueError(f"samples must be 1 or 4, not {self.samples}")
+
+
+def plan(
+    projected: Float[Tensor, "rows 4"],
+    batch: Batch,
+    raster: Raster,
+    edges: MeshEdges | EdgeBatch,
+    settings: PlanSettings,
+) -> Plan:
+    """Points and pieces for the image of `raster`; no derivative of its own.
+
+    `edges` as `MeshEdges` if all views see one mesh (`Batch.of_one_mesh`).
+    """
+    projected = projected.detach().contiguous()
+    if isinstance(edges, MeshEdges):
+        edges = EdgeBatch.of_one_mesh(edges, batch.views)
+    tiles = len(raster.bins.tile_first) - 1
+    if not settings.silhouettes:
+        offsets = _offsets(1, projected.dtype, projected.device)
+        nothing = PixelPieces.empty(tiles, 0, 0, projected)
+        none = torch.empty(0, dtype=torch.int32, device=projected.device)
+        return assembled(projected, batch, raster, edges, nothing, Answers(none.view(0, 1), none, none), offsets, False)
+    offsets = _offsets(settings.samples, projected.dtype, projected.device)
+    pieces = edge_pieces(projected, batch, raster, edges, settings.near)
+    pixels = split_pieces(projected, batch, raster, edges, pieces, settings.everywhere)
+    found = answers(projected, batch, raster, edges, pixels, offsets, settings.near)
+    return assembled(projected, batch, raster, edges, pixels, found, offsets, settings.everywhere)
+
+
+@cache
+def _offsets(samples: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.tensor(SAMPLES[samples], dtype=dtype, device=device)
