@@ -31,8 +31,10 @@ PUBLIC = {
     "core.registry": ["Registry"],
     "bench": ["SUITES", "BenchFailed", "Case", "Ledger", "Measurement", "Options", "Row", "Suite", "run_suite"],
     "cameras": [
-        "CAMERAS", "Camera", "Orthographic", "Pinhole", "Projection", "Rays", "View", "orthographic_project",
-        "orthographic_unproject", "pinhole_project", "pinhole_unproject", "pixel_centres",
+        "BROWN_CONRADY", "BrownConrady", "CAMERAS", "Camera", "Distorted", "DistortionModel", "FISHEYE",
+        "Fisheye", "Orthographic", "Pinhole", "Projection", "RATIONAL", "Rational", "Rays", "View", "distort",
+        "distorts", "orthographic_project", "orthographic_unproject", "pinhole_project", "pinhole_unproject",
+        "pixel_centres", "undistort",
     ],
     "data": [
         "CaptureFile", "PhotometricObservations", "ReadOptions", "Tile", "Validity", "data_folder", "from_arrays",
