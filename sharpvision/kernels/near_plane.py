@@ -13,7 +13,7 @@ from sharpvision.kernels.launch import start_warp
 
 start_warp()
 
-GUARD = 4194304.0
+GUARD = 2097152.0
 MOST_CORNERS = 8
 
 
