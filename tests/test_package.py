@@ -41,8 +41,9 @@ PUBLIC = {
         "read_capture_file", "read_normals", "read_photometric", "write_film",
     ],
     "geometry": [
-        "HeightField", "Mesh", "NormalField", "angular_error_deg", "area_vectors", "area_weighted_normals",
-        "mean_angular_error_deg",
+        "HeightField", "Mesh", "NormalField", "SurfaceDistance", "angular_error_deg", "area_vectors",
+        "area_weighted_normals", "graph_laplacian", "intersecting_faces", "mean_angular_error_deg", "remesh",
+        "self_intersections", "surface_distance",
     ],
     "illumination": [
         "LIGHTS", "Directional", "Incidence", "Light", "Point", "directional_incidence", "point_incidence",

@@ -49,6 +49,14 @@ def test_overlapping_spheres_become_one_surface() -> None:
     assert result.volume == pytest.approx(2 * 4 / 3 * np.pi - lens, rel=0.03)
 
 
+def test_sheets_that_meet_in_vertices_are_drawn_apart() -> None:
+    """Two spheres nearer to each other than an edge: the grid joins or snaps them in places."""
+    first, second = (trimesh.creation.icosphere(3) for _ in range(2))
+    second.apply_translation([2.06, 0.03, 0.02])
+    for length in (0.1, 0.13, 0.16, 0.2):
+        checked(remesh(mesh_of(trimesh.util.concatenate([first, second])), length))
+
+
 @pytest.mark.parametrize("length", [0.0, -1.0, 1e-4, float("nan")])
 def test_lengths_that_make_no_sense_are_refused(length: float) -> None:
     with pytest.raises(InputError, match="edge length"):
