@@ -1,0 +1,44 @@
+"""Which corners of faces meet at a vertex: a compressed list, made once for a tensor of faces and kept with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
+
+
+@dataclass(frozen=True, eq=False)
+class Corners:
+    """Corner 3 f + k is the k-th of face f; vertex v has `corner[first[v] : first[v + 1]]`, ascending. All int32."""
+
+    first: Tensor  # (V + 1,)
+    corner: Tensor  # (3 F,)
+
+    def __len__(self) -> int:
+        return len(self.first) - 1
+
+
+_kept: WeakIdKeyDictionary = WeakIdKeyDictionary()
+
+
+def corners_of(faces: Int[Tensor, "f 3"], vertices: int) -> Corners:
+    """The corners at each of `vertices` vertices; found once for a tensor that isn't written to, and kept with it.
+
+    >>> corners = corners_of(torch.tensor([[0, 1, 2], [2, 1, 3]]), 5)
+    >>> corners.first.tolist(), corners.corner.tolist()
+    ([0, 1, 3, 5, 6, 6], [0, 1, 4, 2, 3, 5])
+    """
+    key = (vertices, faces._version)
+    kept = _kept.get(faces)
+    if kept is None or kept[0] != key:
+        with torch.no_grad():
+            flat = faces.reshape(-1)
+            first = torch.zeros(vertices + 1, dtype=torch.int32, device=faces.device)
+            first[1:] = torch.bincount(flat, minlength=vertices).cumsum(0)
+            kept = (key, Corners(first, flat.argsort(stable=True).to(torch.int32)))
+        _kept[faces] = kept
+    corners: Corners = kept[1]
+    return corners

@@ -1,0 +1,111 @@
+"""Torch operations out of a value, its gradient and its tangent, for kernels that have first derivatives only.
+
+Gradient and tangent are operations of their own, so that `torch.func`'s `grad`, `jvp`, `jacrev`, `jacfwd` and `vmap` go
+through them; a batch of `vmap` is a loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+Value = Callable[..., tuple[Tensor, ...]]
+"""(setting, *inputs) -> (result, *kept): `kept` holds what the derivatives want to use again."""
+Gradient = Callable[..., tuple[Tensor | None, ...]]
+"""(setting, wanted, gradient, *inputs, result, *kept) -> gradient to each of the inputs; None where not `wanted`."""
+Tangent = Callable[..., Tensor]
+"""(setting, tangents, *inputs, result, *kept) -> change of the result; a tangent is None where an input stands still."""
+
+
+def first_order(name: str, value: Value, gradient: Gradient, tangent: Tangent) -> Callable[..., Tensor]:
+    """The operation (setting, *inputs) -> result, differentiable once in reverse and in forward mode.
+
+    `setting` is what has no derivative, of any type. Inputs reach the three functions contiguous. A second
+    derivative raises `RuntimeError`.
+    """
+
+    class Derivative(Function):
+        """Both derivatives: `function` of tensors; the indices of those that it returns are found when it runs."""
+
+        @staticmethod
+        def forward(function: Callable[..., tuple[Tensor, ...]], *inputs: Tensor) -> tuple[Tensor, ...]:
+            return function(*(v.contiguous() for v in inputs))
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+            pass
+
+        @staticmethod
+        def backward(ctx: Any, *gradients: Tensor) -> None:
+            raise RuntimeError(f"{name} has first derivatives only")
+
+        @staticmethod
+        def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[tuple[Tensor, ...], Any]:
+            return _one_by_one(Derivative, info.batch_size, in_dims, inputs)
+
+    class Result(Function):
+        """The value."""
+
+        @staticmethod
+        def forward(setting: Any, *inputs: Tensor) -> tuple[Tensor, ...]:
+            return value(setting, *(v.contiguous() for v in inputs))
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+            ctx.setting, ctx.count = inputs[0], len(inputs) - 1
+            ctx.mark_non_differentiable(*output[1:])
+            ctx.save_for_backward(*inputs[1:], *output)
+            ctx.save_for_forward(*inputs[1:], *output)
+
+        @staticmethod
+        def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+            setting, wanted = ctx.setting, ctx.needs_input_grad[1:]
+
+            def found(*inputs: Tensor) -> tuple[Tensor, ...]:
+                each = gradient(setting, wanted, *inputs)
+                return tuple(v for v, want in zip(each, wanted, strict=True) if want and v is not None)
+
+            parts = iter(Derivative.apply(found, gradients[0], *ctx.saved_tensors))
+            return None, *(next(parts) if want else None for want in wanted)
+
+        @staticmethod
+        def jvp(ctx: Any, _: None, *tangents: Tensor | None) -> tuple[Tensor | None, ...]:
+            setting, moving, kept = ctx.setting, [v is not None for v in tangents], len(ctx.saved_tensors) - ctx.count
+            count = sum(moving)
+
+            def change(*inputs: Tensor) -> tuple[Tensor, ...]:
+                given = iter(inputs[:count])
+                return (tangent(setting, [next(given) if m else None for m in moving], *inputs[count:]),)
+
+            (result,) = Derivative.apply(change, *(v for v in tangents if v is not None), *ctx.saved_tensors)
+            return result, *(None for _ in range(kept - 1))
+
+        @staticmethod
+        def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[tuple[Tensor, ...], Any]:
+            return _one_by_one(Result, info.batch_size, in_dims, inputs)
+
+    Result.__name__ = Result.__qualname__ = name
+    Derivative.__name__ = Derivative.__qualname__ = f"{name}_derivative"
+
+    def operation(setting: Any, *inputs: Tensor) -> Tensor:
+        result: Tensor = Result.apply(setting, *inputs)[0]
+        return result
+
+    return operation
+
+
+def _one_by_one(
+    function: type[Function], size: int, in_dims: tuple[Any, ...], inputs: tuple[Any, ...]
+) -> tuple[tuple[Tensor, ...], Any]:
+    """A batch as a loop; the first input is no tensor."""
+    each = [
+        function.apply(
+            inputs[0], *(v if d is None else v.select(d, i) for v, d in zip(inputs[1:], in_dims[1:], strict=True))
+        )
+        for i in range(size)
+    ]
+    return tuple(torch.stack(v) for v in zip(*each, strict=True)), tuple(0 for _ in each[0])
