@@ -62,9 +62,10 @@ PUBLIC = {
     "residuals": ["ReflectanceResidual", "reflectance_features"],
     "sensor": ["Photograph", "Sensor", "SensorSettings", "expose", "noise_variance", "quantise", "saturated"],
     "solvers": [
-        "SOLVERS", "Alternation", "Block", "BlockDescentSettings", "BlockUpdate", "Bounds", "Cauchy", "FirstOrder",
-        "GemanMcClure", "Huber", "LargeSteps", "LeastSquares", "LevenbergMarquardt", "Prior", "Problem", "PseudoHuber", "Residual", "RobustLoss",
-        "ScalarSearch", "Solution", "Solver", "Status", "Step", "Stopping", "StudentT", "descend", "search", "solve",
+        "Alternation", "Block", "BlockDescentSettings", "BlockUpdate", "Bounds", "Cauchy", "FirstOrder", "GemanMcClure",
+        "Huber", "LargeSteps", "LeastSquares", "LevenbergMarquardt", "Prior", "Problem", "PseudoHuber", "Residual",
+        "RobustLoss", "SOLVERS", "ScalarSearch", "Solution", "Solver", "Status", "Step", "Stopping", "StudentT",
+        "descend", "search", "solve",
     ],
 }  # fmt: skip
 

@@ -7,8 +7,8 @@ import torch
 
 from sharpvision.core.errors import InputError
 from sharpvision.geometry import Mesh
-from sharpvision.geometry.primitives import box, icosphere
 from sharpvision.geometry.distances import sample_surface, surface_distance
+from sharpvision.geometry.primitives import box, icosphere
 
 
 def test_of_shifted_squares_and_of_itself() -> None:
