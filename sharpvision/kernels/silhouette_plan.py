@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sharpvision.kernels.batch import Batch
 from sharpvision.kernels.raster_types import Plan, Raster
+from sharpvision.kernels.silhouette_bundles import bundle_edges, bundle_scene
 from sharpvision.kernels.silhouette_edges import EdgeBatch, MeshEdges
 from sharpvision.kernels.silhouette_points import assembled
 from sharpvision.kernels.silhouette_query import Answers, answers
@@ -18,8 +19,8 @@ from sharpvision.kernels.silhouette_select import edge_pieces
 from sharpvision.kernels.silhouette_split import PixelPieces, split_pieces
 
 SAMPLES = {1: [(0.0, 0.0)], 4: [(0.3791, 0.1187), (-0.1187, 0.3791), (-0.3791, -0.1187), (0.1187, -0.3791)]}
-"""Offsets of samples from the pixel's centre: a rotated grid, a little off the regular one (0.375, 0.125), so that edges
-at round places pass between samples."""
+"""Offsets of samples from the pixel's centre: a rotated grid, a little off the regular one (0.375, 0.125), so that
+edges at round places pass between samples."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +53,17 @@ def plan(
     if isinstance(edges, MeshEdges):
         edges = EdgeBatch.of_one_mesh(edges, batch.views)
     tiles = len(raster.bins.tile_first) - 1
-    if not settings.silhouettes:
-        offsets = _offsets(1, projected.dtype, projected.device)
-        nothing = PixelPieces.empty(tiles, 0, 0, projected)
-        none = torch.empty(0, dtype=torch.int32, device=projected.device)
-        return assembled(projected, batch, raster, edges, nothing, Answers(none.view(0, 1), none, none), offsets, False)
-    offsets = _offsets(settings.samples, projected.dtype, projected.device)
-    pieces = edge_pieces(projected, batch, raster, edges, settings.near)
-    pixels = split_pieces(projected, batch, raster, edges, pieces, settings.everywhere)
-    found = answers(projected, batch, raster, edges, pixels, offsets, settings.near)
-    return assembled(projected, batch, raster, edges, pixels, found, offsets, settings.everywhere)
+    bundles = (bundle_scene(projected, batch, raster, settings.near), bundle_edges(edges, projected))
+    if settings.silhouettes:
+        offsets = _offsets(settings.samples, projected.dtype, projected.device)
+        pieces = edge_pieces(projected, batch.slots, edges, *bundles)
+        pixels = split_pieces(pieces, settings.everywhere, tiles, *bundles)
+        found = answers(projected, pixels, offsets, tiles, *bundles)
+        return assembled(raster, pixels, found, settings.everywhere, *bundles)
+    none = torch.zeros(tiles + 1, dtype=torch.int32, device=projected.device)
+    pixels = PixelPieces.empty(none, 0, 0, projected)
+    found = Answers(_offsets(1, projected.dtype, projected.device), none[:0].view(0, 1), none[:0], none[:0])
+    return assembled(raster, pixels, found, False, *bundles)
 
 
 @cache

@@ -5,17 +5,17 @@ Points are grouped by entry. An entry belongs to one tile, so a tile's points ar
 
 from functools import cache
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 import warp as wp
 from torch import Tensor
 
-from sharpvision.kernels.batch import Batch
-from sharpvision.kernels.bins import running_sum
 from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of, warp_view
 from sharpvision.kernels.launch import start_warp
 from sharpvision.kernels.raster_types import Pieces, Plan, Points, Raster
-from sharpvision.kernels.silhouette_edges import EdgeBatch
+from sharpvision.kernels.silhouette_bundles import band_size, bundle, bundle_plan, bundle_types
+from sharpvision.kernels.silhouette_edges import SAME_WAY
 from sharpvision.kernels.silhouette_query import Answers
 from sharpvision.kernels.silhouette_select import FIRST_IS_NEGATIVE, INNER_IS_SECOND, IS_HARD
 from sharpvision.kernels.silhouette_split import PixelPieces
@@ -23,16 +23,7 @@ from sharpvision.kernels.silhouette_split import PixelPieces
 start_warp()
 
 _INNER_IS_SECOND, _IS_HARD = wp.constant(INNER_IS_SECOND), wp.constant(IS_HARD)
-_FIRST_IS_NEGATIVE = wp.constant(FIRST_IS_NEGATIVE)
-
-
-@wp.func
-def corner_of(flags: int, second: int) -> int:
-    """The corner at which a face's pass of an edge starts."""
-    found = flags & 3
-    if second != 0:
-        found = (flags >> 2) & 3
-    return found
+_FIRST_IS_NEGATIVE, _SAME_WAY = wp.constant(FIRST_IS_NEGATIVE), wp.constant(SAME_WAY)
 
 
 @cache
@@ -40,6 +31,9 @@ def _kernels(real: type) -> SimpleNamespace:
     vec2 = wp.types.vector(2, real)
     vec4 = wp.types.vector(4, real)
     module = kernel_module(__name__, real)
+    types = bundle_types(real)
+    Scene, Edges, PixelPieces, Answers = types.Scene, types.Edges, types.PixelPieces, types.Answers
+    Points, Plan = types.Points, types.Plan
     half = wp.constant(real(0.5))
     apex_x, apex_y = wp.constant(real(1.1e-5)), wp.constant(real(0.4e-5))
 
@@ -99,157 +93,130 @@ def _kernels(real: type) -> SimpleNamespace:
         return area
 
     @wp.func
-    def put(
-        entry: int, pixel: int, view: int, x: real, y: real, moves: int, edge: int, along: real, slot_offset: int,
-        writes: int, entry_slot: wp.array(dtype=int), entry_count: wp.array(dtype=int),
-        entry_first: wp.array(dtype=int), face: wp.array(dtype=int), views: wp.array(dtype=int),
-        pixels: wp.array(dtype=int), position: wp.array(dtype=vec2), moving: wp.array(dtype=wp.uint8),
-        edges: wp.array(dtype=wp.uint8), alongs: wp.array(dtype=real),
-    ) -> int:  # fmt: skip
+    def put(entry: int, pixel: int, v: int, at: vec2, moves: int, writes: int, scene: Scene, out: Points) -> int:
         """Counts a point of an entry or writes it; its index, -1 for the background."""
         p = int(-1)
         if entry >= 0:
             if writes == 0:
-                entry_count[entry] = entry_count[entry] + 1
+                out.entry_count[entry] = out.entry_count[entry] + 1
                 p = 0
             else:
-                p = entry_first[entry]
-                entry_first[entry] = p + 1
-                face[p] = entry_slot[entry] - slot_offset
-                views[p] = view
-                pixels[p] = pixel
-                position[p] = vec2(x, y)
-                moving[p] = wp.uint8(moves)
-                edges[p] = wp.uint8(edge)
-                if edge < 3:
-                    alongs[p] = along
+                p = out.entry_first[entry]
+                out.entry_first[entry] = p + 1
+                out.face[p] = scene.entry_slot[entry] - scene.first_slot[v] + scene.first_face[v]
+                out.view[p] = v
+                out.pixel[p] = pixel
+                out.position[p] = at
+                out.moves[p] = wp.uint8(moves)
+                out.edge[p] = wp.uint8(3)
         return p
+
+    @wp.func
+    def put_on_edge(p: int, second: int, flags: int, along: real, out: Points):
+        """Point p lies on its face's edge, the first or `second` of its sides, at `along` from A to B."""
+        u = along
+        corner = flags & 3
+        if second != 0:
+            corner = (flags >> 2) & 3
+            if (flags & _SAME_WAY) == 0:
+                u = real(1.0) - along
+        out.edge[p] = wp.uint8(corner)
+        out.along[p] = u
+
+    @wp.func
+    def write_piece(
+        n: int, k: int, v: int, pixel: int, scene: Scene, edges: Edges, pixels: PixelPieces, found: Answers, out: Plan
+    ):
+        """Piece n of the pixels becomes piece k of the plan."""
+        line = pixels.ends[n]
+        kind = pixels.owner[n][1]
+        out.pixel[k] = pixel
+        out.rows[k] = edges.ends[pixels.owner[n][0]] + wp.vec2i(scene.row_offset[v], scene.row_offset[v])
+        out.along[k] = pixels.middle[n][0]
+        d = vec2(line[2] - line[0], line[3] - line[1])
+        length = wp.length(d)
+        out.length[k] = length
+        if (kind & _FIRST_IS_NEGATIVE) != 0:
+            length = -length
+        out.normal[k] = vec2(d[1] / length, -d[0] / length)
+        out.coefficient[k] = weight_of(line, kind, found.offsets)
 
     @wp.kernel(module=module, enable_backward=False)
     def points(
-        first: int, tile: int, rows: int, columns: int, everywhere: int, entry: wp.array3d(dtype=int),
-        first_slot: wp.array(dtype=int), first_face: wp.array(dtype=int), row_offset: wp.array(dtype=int),
-        entry_slot: wp.array(dtype=int), tile_first: wp.array(dtype=int), tile_entry: wp.array(dtype=int),
-        edge_ends: wp.array(dtype=wp.vec2i), edge_flags: wp.array(dtype=wp.uint8), tile_pixel: wp.array(dtype=int),
-        cell: wp.array(dtype=int), pixel_first: wp.array(dtype=int), ends: wp.array(dtype=vec4),
-        middle: wp.array(dtype=vec4), owner: wp.array(dtype=wp.vec2i), offsets: wp.array(dtype=vec2),
-        hit: wp.array2d(dtype=int), outer_hit: wp.array(dtype=int), inner_hit: wp.array(dtype=int), writes: int,
-        count: wp.array2d(dtype=int), before: wp.array2d(dtype=int), entry_count: wp.array(dtype=int),
-        entry_first: wp.array(dtype=int), face: wp.array(dtype=int), views: wp.array(dtype=int),
-        pixels: wp.array(dtype=int), position: wp.array(dtype=vec2), moving: wp.array(dtype=wp.uint8),
-        edges: wp.array(dtype=wp.uint8), alongs: wp.array(dtype=real), sample: wp.array3d(dtype=int),
-        samples: wp.array2d(dtype=int), piece_first: wp.array(dtype=int), piece_pixel: wp.array(dtype=int),
-        piece_rows: wp.array(dtype=wp.vec2i), piece_along: wp.array(dtype=real), normal: wp.array(dtype=vec2),
-        length: wp.array(dtype=real), coefficient: wp.array(dtype=real), inner: wp.array(dtype=int),
-        outer: wp.array(dtype=int),
+        first: int, scene: Scene, edges: Edges, pixels: PixelPieces, found: Answers, everywhere: int, writes: int,
+        count: wp.array2d(dtype=int), before: wp.array2d(dtype=int), out: Points, plan: Plan,
     ):  # fmt: skip
+        """One tile: counts points, pixels with several samples and visible pieces, or writes them from `before` on."""
         t = first + wp.tid()
-        v = t // (rows * columns)
-        ty = (t - v * rows * columns) // columns
-        tx = t - (v * rows + ty) * columns
-        offset = first_slot[v] - first_face[v]
+        v = t // (scene.rows * scene.columns)
+        ty = (t - v * scene.rows * scene.columns) // scene.columns
+        tx = t - (v * scene.rows + ty) * scene.columns
         total = int(0)
         kept = int(0)
         cut = int(0)
         if writes == 0:
-            for i in range(tile_first[t], tile_first[t + 1]):
-                entry_count[tile_entry[i]] = 0
+            for i in range(scene.tile_first[t], scene.tile_first[t + 1]):
+                out.entry_count[scene.tile_entry[i]] = 0
         else:
             total = before[0, t]
             kept = before[1, t]
             cut = before[2, t]
-            for i in range(tile_first[t], tile_first[t + 1]):
-                e = tile_entry[i]
-                entry_first[e] = total
-                total += entry_count[e]
-        c = tile_pixel[t]
-        stop = tile_pixel[t + 1]
-        next = int(-1)
-        if c < stop:
-            next = cell[c] - t * tile * tile
-        for y in range(ty * tile, wp.min((ty + 1) * tile, entry.shape[1])):
-            for x in range(tx * tile, wp.min((tx + 1) * tile, entry.shape[2])):
-                pixel = (v * entry.shape[1] + y) * entry.shape[2] + x
-                cx = real(x) + half
-                cy = real(y) + half
+            for i in range(scene.tile_first[t], scene.tile_first[t + 1]):
+                e = scene.tile_entry[i]
+                out.entry_first[e] = total
+                total += out.entry_count[e]
+        c = pixels.tile_pixel[t]
+        stop = pixels.tile_pixel[t + 1]
+        height = scene.entry.shape[1]
+        width = scene.entry.shape[2]
+        for y in range(ty * scene.tile, wp.min((ty + 1) * scene.tile, height)):
+            for x in range(tx * scene.tile, wp.min((tx + 1) * scene.tile, width)):
+                pixel = (v * height + y) * width + x
+                centre = vec2(real(x) + half, real(y) + half)
                 single = bool(True)
-                if next == (y - ty * tile) * tile + x - tx * tile:
+                if c < stop and pixels.place[c][0] == x and pixels.place[c][1] == y:
                     single = everywhere == 0
-                    for n in range(pixel_first[c], pixel_first[c + 1]):
-                        single = single and inner_hit[n] < 0
+                    for n in range(pixels.first[c], pixels.first[c + 1]):
+                        single = single and found.inner[n] < 0
                     if not single:
                         if writes != 0:
-                            sample[v, y, x] = -2 - kept
-                            piece_first[kept] = cut
-                        for k in range(offsets.shape[0]):
-                            o = offsets[k]
-                            p = put(
-                                hit[c, k], pixel, v, cx + o[0], cy + o[1], 1, 3, real(0.0), offset, writes, entry_slot,
-                                entry_count, entry_first, face, views, pixels, position, moving, edges, alongs,
-                            )  # fmt: skip
+                            plan.sample[v, y, x] = -2 - kept
+                            plan.piece_first[kept] = cut
+                        for k in range(found.offsets.shape[0]):
+                            p = put(found.sample[c, k], pixel, v, centre + found.offsets[k], 1, writes, scene, out)
                             if writes != 0:
-                                samples[kept, k] = p
+                                plan.samples[kept, k] = p
                             elif p >= 0:
                                 total += 1
-                        for n in range(pixel_first[c], pixel_first[c + 1]):
-                            if inner_hit[n] >= 0:
-                                line = ends[n]
-                                m = middle[n]
-                                e = owner[n][0]
-                                kind = owner[n][1]
-                                flags = int(edge_flags[e])
-                                mx = cx + half * (line[0] + line[2])
-                                my = cy + half * (line[1] + line[3])
+                        for n in range(pixels.first[c], pixels.first[c + 1]):
+                            if found.inner[n] >= 0:
+                                line = pixels.ends[n]
+                                m = pixels.middle[n]
+                                kind = pixels.owner[n][1]
                                 second = kind & _INNER_IS_SECOND
-                                u = m[0]
-                                if second != 0 and (flags & 16) == 0:
-                                    u = real(1.0) - u
-                                p = put(
-                                    inner_hit[n], pixel, v, mx, my, 0, corner_of(flags, second), u, offset, writes,
-                                    entry_slot, entry_count, entry_first, face, views, pixels, position, moving, edges,
-                                    alongs,
-                                )  # fmt: skip
-                                at_edge = int(3)
-                                if (kind & _IS_HARD) != 0:
-                                    at_edge = corner_of(flags, 1 - second)
-                                    u = m[0]
-                                    if second == 0 and (flags & 16) == 0:
-                                        u = real(1.0) - u
-                                r = put(
-                                    outer_hit[n], pixel, v, cx + m[2], cy + m[3], 0, at_edge, u, offset, writes,
-                                    entry_slot, entry_count, entry_first, face, views, pixels, position, moving, edges,
-                                    alongs,
-                                )  # fmt: skip
+                                middle = centre + half * vec2(line[0] + line[2], line[1] + line[3])
+                                outside = centre + vec2(m[2], m[3])
+                                p = put(found.inner[n], pixel, v, middle, 0, writes, scene, out)
+                                r = put(found.outer[n], pixel, v, outside, 0, writes, scene, out)
                                 if writes == 0:
                                     total += 1
                                     if r >= 0:
                                         total += 1
                                 else:
-                                    piece_pixel[cut] = pixel
-                                    piece_rows[cut] = edge_ends[e] + wp.vec2i(row_offset[v], row_offset[v])
-                                    piece_along[cut] = m[0]
-                                    d = vec2(line[2] - line[0], line[3] - line[1])
-                                    size = wp.length(d)
-                                    length[cut] = size
-                                    if (kind & _FIRST_IS_NEGATIVE) != 0:
-                                        normal[cut] = vec2(-d[1] / size, d[0] / size)
-                                    else:
-                                        normal[cut] = vec2(d[1] / size, -d[0] / size)
-                                    coefficient[cut] = weight_of(line, kind, offsets)
-                                    inner[cut] = p
-                                    outer[cut] = r
+                                    flags = int(edges.flags[pixels.owner[n][0]])
+                                    put_on_edge(p, second, flags, m[0], out)
+                                    if (kind & _IS_HARD) != 0:
+                                        put_on_edge(r, 1 - second, flags, m[0], out)
+                                    write_piece(n, cut, v, pixel, scene, edges, pixels, found, plan)
+                                    plan.inner[cut] = p
+                                    plan.outer[cut] = r
                                 cut += 1
                         kept += 1
                     c += 1
-                    if c < stop:
-                        next = cell[c] - t * tile * tile
                 if single:
-                    p = put(
-                        entry[v, y, x], pixel, v, cx, cy, 1, 3, real(0.0), offset, writes, entry_slot, entry_count,
-                        entry_first, face, views, pixels, position, moving, edges, alongs,
-                    )  # fmt: skip
+                    p = put(scene.entry[v, y, x], pixel, v, centre, 1, writes, scene, out)
                     if writes != 0:
-                        sample[v, y, x] = p
+                        plan.sample[v, y, x] = p
                     elif p >= 0:
                         total += 1
         if writes == 0:
@@ -257,62 +224,52 @@ def _kernels(real: type) -> SimpleNamespace:
             count[1, t] = kept
             count[2, t] = cut
         else:
-            for i in range(tile_first[t], tile_first[t + 1]):
-                e = tile_entry[i]
-                entry_first[e] = entry_first[e] - entry_count[e]
-            if t == tile_first.shape[0] - 2:
-                piece_first[kept] = cut
+            for i in range(scene.tile_first[t], scene.tile_first[t + 1]):
+                e = scene.tile_entry[i]
+                out.entry_first[e] = out.entry_first[e] - out.entry_count[e]
+            if t == scene.tiles - 1:
+                plan.piece_first[kept] = cut
 
     return SimpleNamespace(points=points)
 
 
 def assembled(
-    projected: Tensor, batch: Batch, raster: Raster, edges: EdgeBatch, pixels: PixelPieces, found: Answers,
-    offsets: Tensor, everywhere: bool,
-) -> Plan:  # fmt: skip
+    raster: Raster, pixels: PixelPieces, found: Answers, everywhere: bool, scene: Any, edge_bundle: Any
+) -> Plan:
     """The plan: points grouped by entry, pieces, and what each pixel is made of."""
-    real, device, bins = real_of(projected), projected.device, raster.bins
-    vec2, vec4 = wp.types.vector(2, real), wp.types.vector(4, real)
-    tiles, entries = len(bins.tile_first) - 1, len(bins.entry_slot)
+    like, bins = raster.key, raster.bins
+    real, device, tiles = real_of(like), like.device, len(bins.tile_first) - 1
+    types = bundle_types(real)
     count = torch.empty(3, tiles, dtype=torch.int32, device=device)
     before = torch.zeros(3, tiles + 1, dtype=torch.int32, device=device)
-    entry_count, entry_first = (torch.empty(entries, dtype=torch.int32, device=device) for _ in range(2))
+    groups = torch.empty(2, len(bins.entry_slot), dtype=torch.int32, device=device)
+    sample = torch.empty_like(raster.entry)
     inputs = [
-        bins.tile, bins.rows, bins.columns, int(everywhere), warp_view(raster.entry), warp_view(batch.first_slot),
-        warp_view(batch.first_face), warp_view(batch.row_offset), warp_view(bins.entry_slot),
-        warp_view(bins.tile_first), warp_view(bins.tile_entry), warp_view(edges.edges.ends, wp.vec2i),
-        warp_view(edges.edges.flags), warp_view(pixels.tile_pixel), warp_view(pixels.cell), warp_view(pixels.first),
-        warp_view(pixels.ends, vec4), warp_view(pixels.middle, vec4), warp_view(pixels.owner, wp.vec2i),
-        warp_view(offsets, vec2), warp_view(found.sample), warp_view(found.outer), warp_view(found.inner),
+        scene, edge_bundle, bundle(types.PixelPieces, pixels), bundle(types.Answers, found), int(everywhere)
     ]  # fmt: skip
-    counted = [warp_view(count), warp_view(before), warp_view(entry_count), warp_view(entry_first)]
-
-    def run(writes: int, plan: Plan) -> None:
-        p, e = plan.points, plan.pieces
-        outputs = [
-            warp_view(p.face), warp_view(p.view), warp_view(p.pixel), warp_view(p.position, vec2), warp_view(p.moves),
-            warp_view(p.edge), warp_view(p.along), warp_view(plan.sample), warp_view(plan.samples),
-            warp_view(plan.piece_first), warp_view(e.pixel), warp_view(e.rows, wp.vec2i), warp_view(e.along),
-            warp_view(e.normal, vec2), warp_view(e.length), warp_view(e.coefficient), warp_view(e.inner),
-            warp_view(e.outer),
-        ]  # fmt: skip
-        dispatch(_kernels(real).points, tiles, [*inputs, writes, *counted, *outputs], device)
+    counts = [warp_view(count), warp_view(before)]
 
     def room(points: int, kept: int, pieces: int) -> Plan:
         def ints(*shape: int) -> Tensor:
             return torch.empty(shape, dtype=torch.int32, device=device)
 
-        bytes_ = torch.empty(2, points, dtype=torch.uint8, device=device)
+        def reals(*shape: int) -> Tensor:
+            return like.new_empty(shape)
+
+        marks = torch.empty(2, points, dtype=torch.uint8, device=device)
         places = Points(
-            entry_first, entry_count, ints(points), ints(points), ints(points), projected.new_empty(points, 2),
-            bytes_[0], bytes_[1], projected.new_empty(points),
+            groups[0], groups[1], ints(points), ints(points), ints(points), reals(points, 2), marks[0], marks[1],
+            reals(points),
         )  # fmt: skip
         cuts = Pieces(
-            ints(pieces), ints(pieces, 2), projected.new_empty(pieces), projected.new_empty(pieces, 2),
-            projected.new_empty(pieces), projected.new_empty(pieces), ints(pieces), ints(pieces),
+            ints(pieces), ints(pieces, 2), reals(pieces), reals(pieces, 2), reals(pieces), reals(pieces), ints(pieces),
+            ints(pieces),
         )  # fmt: skip
-        sample = ints(batch.views, batch.height, batch.width) if kept >= 0 and points >= 0 else ints(0, 0, 0)
-        return Plan(places, cuts, sample, ints(kept, len(offsets)), ints(kept + 1))
+        return Plan(places, cuts, sample, ints(kept, len(found.offsets)), ints(kept + 1))
+
+    def run(writes: int, plan: Plan) -> None:
+        arguments = [*inputs, writes, *counts, *bundle_plan(plan)]
+        dispatch(_kernels(real).points, tiles, arguments, device, band_size(tiles))
 
     run(0, room(0, 0, 0))
     torch.cumsum(count, 1, dtype=torch.int32, out=before[:, 1:])

@@ -9,16 +9,15 @@ inside of both, none falls between. A piece is hidden where a face other than it
 from dataclasses import dataclass
 from functools import cache
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 import warp as wp
 from torch import Tensor
 
-from sharpvision.kernels.batch import Batch
 from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of, warp_view
 from sharpvision.kernels.launch import start_warp
-from sharpvision.kernels.raster_types import Raster
-from sharpvision.kernels.silhouette_edges import EdgeBatch
+from sharpvision.kernels.silhouette_bundles import band_size, bundle, bundle_types
 from sharpvision.kernels.silhouette_select import INNER_IS_SECOND, IS_HARD
 from sharpvision.kernels.silhouette_split import PixelPieces
 
@@ -27,24 +26,12 @@ start_warp()
 _INNER_IS_SECOND, _IS_HARD = wp.constant(INNER_IS_SECOND), wp.constant(IS_HARD)
 
 
-@wp.func
-def entry_in_tile(
-    face: int, slot_offset: int, tx: int, ty: int, slot_box: wp.array(dtype=wp.vec4i), slot_entry: wp.array(dtype=int)
-) -> int:  # fmt: skip
-    """The entry of a face in tile (ty, tx), -1 where it has none; `slot_offset` = its slot - its index."""
-    found = int(-1)
-    if face >= 0:
-        box = slot_box[face + slot_offset]
-        if tx >= box[0] and tx <= box[2] and ty >= box[1] and ty <= box[3]:
-            found = slot_entry[face + slot_offset] + (ty - box[1]) * (box[2] - box[0] + 1) + tx - box[0]
-    return found
-
-
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """`sample` (Q, K) int32: entry seen at each sample, -1 background; `outer`, `inner` (M,) int32: entries that hold
+    """`offsets` (K, 2) of the samples from the pixel's centre; `sample` (Q, K) int32: entry seen at each sample, -1 background; `outer`, `inner` (M,) int32: entries that hold
     the sides of each piece, `outer` -1 background, `inner` -1 where the piece is hidden."""
 
+    offsets: Tensor
     sample: Tensor
     outer: Tensor
     inner: Tensor
@@ -54,9 +41,39 @@ class Answers:
 def _kernels(real: type) -> SimpleNamespace:
     vec3 = wp.types.vector(3, real)
     vec4 = wp.types.vector(4, real)
-    vec2 = wp.types.vector(2, real)
     module = kernel_module(__name__, real)
-    close, far, margin = wp.constant(real(1e-5)), wp.constant(real(wp.inf)), wp.constant(real(0.01))
+    types = bundle_types(real)
+    Scene, Edges, PixelPieces, Answers = types.Scene, types.Edges, types.PixelPieces, types.Answers
+    close, far, margin = wp.constant(real(1e-5)), wp.constant(real(wp.inf)), wp.constant(real(0.51))
+
+    @wp.func
+    def entry_in_tile(face: int, v: int, tx: int, ty: int, scene: Scene) -> int:
+        """The entry of a face of view v in tile (ty, tx), -1 where it has none."""
+        found = int(-1)
+        if face >= 0:
+            s = face + scene.first_slot[v] - scene.first_face[v]
+            box = scene.slot_box[s]
+            if tx >= box[0] and tx <= box[2] and ty >= box[1] and ty <= box[3]:
+                found = scene.slot_entry[s] + (ty - box[1]) * (box[2] - box[0] + 1) + tx - box[0]
+        return found
+
+    @wp.func
+    def centred(p: vec4, cx: real, cy: real) -> vec4:
+        return vec4(p[0] - cx * p[3], p[1] - cy * p[3], p[2], p[3])
+
+    @wp.func
+    def outline_box(a: vec4, b: vec4, c: vec4) -> vec4:
+        """Centres x0, y0, x1, y1 of pixels that a triangle may touch, half a pixel and a hair wider than its own box."""
+        ax = a[0] / a[3]
+        ay = a[1] / a[3]
+        bx = b[0] / b[3]
+        by = b[1] / b[3]
+        cx = c[0] / c[3]
+        cy = c[1] / c[3]
+        return vec4(
+            wp.min(wp.min(ax, bx), cx) - margin, wp.min(wp.min(ay, by), cy) - margin,
+            wp.max(wp.max(ax, bx), cx) + margin, wp.max(wp.max(ay, by), cy) + margin,
+        )  # fmt: skip
 
     @wp.func
     def edge_function(a: vec4, b: vec4, ia: int, ib: int) -> vec3:
@@ -94,119 +111,96 @@ def _kernels(real: type) -> SimpleNamespace:
 
     @wp.kernel(module=module, enable_backward=False)
     def query(
-        first: int, near: real, tile: int, rows: int, columns: int, projected: wp.array(dtype=vec4),
-        faces: wp.array(dtype=wp.vec3i), first_slot: wp.array(dtype=int), first_face: wp.array(dtype=int),
-        row_offset: wp.array(dtype=int), slot_box: wp.array(dtype=wp.vec4i), slot_entry: wp.array(dtype=int),
-        entry_slot: wp.array(dtype=int), tile_first: wp.array(dtype=int), tile_entry: wp.array(dtype=int),
-        edge_faces: wp.array(dtype=wp.vec2i), tile_pixel: wp.array(dtype=int), place: wp.array(dtype=wp.vec2i),
-        pixel_first: wp.array(dtype=int), middle: wp.array(dtype=vec4), owner: wp.array(dtype=wp.vec2i),
-        offsets: wp.array(dtype=vec2), sample_key: wp.array2d(dtype=real), sample: wp.array2d(dtype=int),
-        piece_key: wp.array(dtype=real), outer: wp.array(dtype=int), inner: wp.array(dtype=int),
+        first: int, scene: Scene, edges: Edges, pixels: PixelPieces, sample_key: wp.array2d(dtype=real),
+        piece_key: wp.array(dtype=real), out: Answers,
     ):  # fmt: skip
         t = first + wp.tid()
-        start = tile_pixel[t]
-        stop = tile_pixel[t + 1]
+        start = pixels.tile_pixel[t]
+        stop = pixels.tile_pixel[t + 1]
         if start < stop:
-            v = t // (rows * columns)
-            ty = (t - v * rows * columns) // columns
-            tx = t - (v * rows + ty) * columns
-            cx = real(tx * tile) + real(0.5) * real(tile)
-            cy = real(ty * tile) + real(0.5) * real(tile)
-            count = offsets.shape[0]
+            near = scene.near
+            v = t // (scene.rows * scene.columns)
+            ty = (t - v * scene.rows * scene.columns) // scene.columns
+            tx = t - (v * scene.rows + ty) * scene.columns
+            row = scene.row_offset[v]
+            cx = (real(tx) + real(0.5)) * real(scene.tile)
+            cy = (real(ty) + real(0.5)) * real(scene.tile)
+            count = out.offsets.shape[0]
             for p in range(start, stop):
                 for k in range(count):
                     sample_key[p, k] = far
-                    sample[p, k] = -1
-            for n in range(pixel_first[start], pixel_first[stop]):
+                    out.sample[p, k] = -1
+            for n in range(pixels.first[start], pixels.first[stop]):
                 piece_key[n] = far
-                outer[n] = -1
-            for i in range(tile_first[t], tile_first[t + 1]):
-                entry = tile_entry[i]
-                face = faces[entry_slot[entry] - first_slot[v] + first_face[v]]
-                a = projected[row_offset[v] + face[0]]
-                b = projected[row_offset[v] + face[1]]
-                c = projected[row_offset[v] + face[2]]
-                a = vec4(a[0] - cx * a[3], a[1] - cy * a[3], a[2], a[3])
-                b = vec4(b[0] - cx * b[3], b[1] - cy * b[3], b[2], b[3])
-                c = vec4(c[0] - cx * c[3], c[1] - cy * c[3], c[2], c[3])
-                x0 = real(-1e9)
-                y0 = real(-1e9)
-                x1 = real(1e9)
-                y1 = real(1e9)
+                out.outer[n] = -1
+            for i in range(scene.tile_first[t], scene.tile_first[t + 1]):
+                entry = scene.tile_entry[i]
+                face = scene.faces[scene.entry_slot[entry] - scene.first_slot[v] + scene.first_face[v]]
+                a = centred(scene.projected[row + face[0]], cx, cy)
+                b = centred(scene.projected[row + face[1]], cx, cy)
+                c = centred(scene.projected[row + face[2]], cx, cy)
+                box = vec4(real(-1e9), real(-1e9), real(1e9), real(1e9))
                 if a[3] >= near and b[3] >= near and c[3] >= near:
-                    ax = a[0] / a[3]
-                    ay = a[1] / a[3]
-                    bx = b[0] / b[3]
-                    by = b[1] / b[3]
-                    dx = c[0] / c[3]
-                    dy = c[1] / c[3]
-                    x0 = wp.min(wp.min(ax, bx), dx) - margin
-                    y0 = wp.min(wp.min(ay, by), dy) - margin
-                    x1 = wp.max(wp.max(ax, bx), dx) + margin
-                    y1 = wp.max(wp.max(ay, by), dy) + margin
+                    box = outline_box(a, b, c)
                 e0 = edge_function(b, c, face[1], face[2])
                 e1 = edge_function(c, a, face[2], face[0])
                 e2 = edge_function(a, b, face[0], face[1])
                 keys = vec3(a[2], b[2], c[2])
                 depths = vec3(a[3], b[3], c[3])
                 for p in range(start, stop):
-                    px = real(place[p][0]) + real(0.5) - cx
-                    py = real(place[p][1]) + real(0.5) - cy
-                    inside = px >= x0 - real(0.5) and px <= x1 + real(0.5)
-                    if inside and py >= y0 - real(0.5) and py <= y1 + real(0.5):
+                    px = real(pixels.place[p][0]) + real(0.5) - cx
+                    py = real(pixels.place[p][1]) + real(0.5) - cy
+                    if px >= box[0] and px <= box[2] and py >= box[1] and py <= box[3]:
                         for k in range(count):
-                            o = offsets[k]
+                            o = out.offsets[k]
                             key = key_at(px + o[0], py + o[1], e0, e1, e2, keys, depths, near)
                             if key < sample_key[p, k]:
                                 sample_key[p, k] = key
-                                sample[p, k] = entry
-                        for n in range(pixel_first[p], pixel_first[p + 1]):
-                            m = middle[n]
+                                out.sample[p, k] = entry
+                        for n in range(pixels.first[p], pixels.first[p + 1]):
+                            m = pixels.middle[n]
                             key = key_at(px + m[2], py + m[3], e0, e1, e2, keys, depths, near)
                             if key < piece_key[n]:
                                 piece_key[n] = key
-                                outer[n] = entry
-            offset = first_slot[v] - first_face[v]
-            for n in range(pixel_first[start], pixel_first[stop]):
-                kind = owner[n][1]
-                sides = edge_faces[owner[n][0]]
-                seen = outer[n]
+                                out.outer[n] = entry
+            offset = scene.first_slot[v] - scene.first_face[v]
+            for n in range(pixels.first[start], pixels.first[stop]):
+                kind = pixels.owner[n][1]
+                sides = edges.faces[pixels.owner[n][0]]
+                seen = out.outer[n]
                 own = int(sides[0])
                 other = int(sides[1])
                 if (kind & _INNER_IS_SECOND) != 0:
                     own = sides[1]
                     other = sides[0]
-                found = entry_in_tile(own, offset, tx, ty, slot_box, slot_entry)
+                found = entry_in_tile(own, v, tx, ty, scene)
                 if seen >= 0:
-                    hit = entry_slot[seen] - offset
-                    if hit != own and hit != other and piece_key[n] < middle[n][1] - close * wp.abs(middle[n][1]):
+                    hit = scene.entry_slot[seen] - offset
+                    key = pixels.middle[n][1]
+                    if hit != own and hit != other and piece_key[n] < key - close * wp.abs(key):
                         found = -1
                 if (kind & _IS_HARD) != 0:
-                    outer[n] = entry_in_tile(other, offset, tx, ty, slot_box, slot_entry)
-                    if outer[n] < 0:
+                    out.outer[n] = entry_in_tile(other, v, tx, ty, scene)
+                    if out.outer[n] < 0:
                         found = -1
-                inner[n] = found
+                out.inner[n] = found
 
     return SimpleNamespace(query=query)
 
 
 def answers(
-    projected: Tensor, batch: Batch, raster: Raster, edges: EdgeBatch, pixels: PixelPieces, offsets: Tensor, near: float
-) -> Answers:  # fmt: skip
+    projected: Tensor, pixels: PixelPieces, offsets: Tensor, tiles: int, scene: Any, edge_bundle: Any
+) -> Answers:
     """What samples and pieces of the pixels see; `offsets` (K, 2) of the samples from the pixel's centre."""
-    real, device, bins = real_of(projected), projected.device, raster.bins
-    vec2, vec4 = wp.types.vector(2, real), wp.types.vector(4, real)
+    real, device = real_of(projected), projected.device
+    types = bundle_types(real)
     sample = torch.empty(len(pixels.place), len(offsets), dtype=torch.int32, device=device)
-    found = torch.empty(2, len(pixels.ends), dtype=torch.int32, device=device)
+    sides = torch.empty(2, len(pixels.ends), dtype=torch.int32, device=device)
+    found = Answers(offsets, sample, sides[0], sides[1])
     sample_key, piece_key = projected.new_empty(sample.shape), projected.new_empty(len(pixels.ends))
     inputs = [
-        near, bins.tile, bins.rows, bins.columns, warp_view(projected, vec4), warp_view(batch.faces, wp.vec3i),
-        warp_view(batch.first_slot), warp_view(batch.first_face), warp_view(batch.row_offset),
-        warp_view(bins.slot_box, wp.vec4i), warp_view(bins.slot_entry), warp_view(bins.entry_slot),
-        warp_view(bins.tile_first), warp_view(bins.tile_entry), warp_view(edges.edges.faces, wp.vec2i),
-        warp_view(pixels.tile_pixel), warp_view(pixels.place, wp.vec2i), warp_view(pixels.first),
-        warp_view(pixels.middle, vec4), warp_view(pixels.owner, wp.vec2i), warp_view(offsets, vec2),
-        warp_view(sample_key), warp_view(sample), warp_view(piece_key), warp_view(found[0]), warp_view(found[1]),
+        scene, edge_bundle, bundle(types.PixelPieces, pixels), warp_view(sample_key), warp_view(piece_key),
+        bundle(types.Answers, found),
     ]  # fmt: skip
-    dispatch(_kernels(real).query, len(bins.tile_first) - 1, inputs, device)
-    return Answers(sample, found[0], found[1])
+    dispatch(_kernels(real).query, tiles, inputs, device, band_size(tiles))
+    return found

@@ -7,17 +7,18 @@ On closed, consistently wound parts a fold is concave where the face that shows 
 is hidden always, and dropped (unless something reaches behind the near plane, which opens the part).
 """
 
+from dataclasses import dataclass
 from functools import cache
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 import warp as wp
 from torch import Tensor
 
-from sharpvision.kernels.batch import Batch
 from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of, warp_view
 from sharpvision.kernels.launch import start_warp
-from sharpvision.kernels.raster_types import Raster
+from sharpvision.kernels.silhouette_bundles import band_size, bundle, bundle_types
 from sharpvision.kernels.silhouette_edges import EDGES_PER_BLOCK, HARD, INWARD, OUTWARD, SAME_WAY, EdgeBatch
 
 start_warp()
@@ -52,6 +53,8 @@ def _kernels(real: type) -> SimpleNamespace:
     vec3 = wp.types.vector(3, real)
     vec4 = wp.types.vector(4, real)
     module = kernel_module(__name__, real)
+    types = bundle_types(real)
+    Scene, Edges, EdgePieces = types.Scene, types.Edges, types.EdgePieces
     shortest, close, sure = wp.constant(real(1e-6)), wp.constant(real(1e-5)), wp.constant(real(1e-5))
 
     @wp.func
@@ -63,17 +66,15 @@ def _kernels(real: type) -> SimpleNamespace:
         )  # fmt: skip
 
     @wp.kernel(module=module, enable_backward=False)
-    def facing(
-        first: int, projected: wp.array(dtype=vec4), faces: wp.array(dtype=wp.vec3i), first_slot: wp.array(dtype=int),
-        first_face: wp.array(dtype=int), row_offset: wp.array(dtype=int), side: wp.array(dtype=wp.uint8),
-    ):  # fmt: skip
+    def facing(first: int, scene: Scene, side: wp.array(dtype=wp.uint8)):
         """The sign of each face's area as the camera sees it, right for faces that reach behind the camera too."""
         s = first + wp.tid()
-        v = view_of(first_slot, s)
-        face = faces[s - first_slot[v] + first_face[v]]
-        a = projected[row_offset[v] + face[0]]
-        b = projected[row_offset[v] + face[1]]
-        c = projected[row_offset[v] + face[2]]
+        v = view_of(scene.first_slot, s)
+        face = scene.faces[s - scene.first_slot[v] + scene.first_face[v]]
+        row = scene.row_offset[v]
+        a = vec4(scene.projected[row + face[0]])
+        b = vec4(scene.projected[row + face[1]])
+        c = vec4(scene.projected[row + face[2]])
         if b[3] > a[3] and b[3] >= c[3]:  # the reference is a vertex in front; turning a triangle keeps its sign
             t = a
             a = b
@@ -188,17 +189,14 @@ def _kernels(real: type) -> SimpleNamespace:
         return True
 
     @wp.func
-    def walk(
-        a: vec4, b: vec4, near: real, v: int, keys: wp.array3d(dtype=real), tile: int, rows: int, columns: int,
-        edge: int, kind: int, put: int, cell: wp.array(dtype=int), ends: wp.array(dtype=vec4),
-        depth: wp.array(dtype=vec4), owner: wp.array(dtype=wp.vec2i),
-    ) -> int:  # fmt: skip
+    def walk(a: vec4, b: vec4, v: int, scene: Scene, edge: int, kind: int, put: int, out: EdgePieces) -> int:
         """Cuts an edge at the near plane, the frame and the borders of pixels; writes its pieces from item `put` on,
         or, with `put` < 0, none. Returns their number."""
-        height = keys.shape[1]
-        width = keys.shape[2]
+        height = scene.key.shape[1]
+        width = scene.key.shape[2]
+        tile = scene.tile
         t = vec2(real(0.0), real(1.0))
-        t = clipped(t, a[3] - near, b[3] - near)
+        t = clipped(t, a[3] - scene.near, b[3] - scene.near)
         t = clipped(t, a[0], b[0])
         t = clipped(t, a[1], b[1])
         t = clipped(t, real(width) * a[3] - a[0], real(width) * b[3] - b[0])
@@ -251,22 +249,22 @@ def _kernels(real: type) -> SimpleNamespace:
                     nearest = key + rise * s
                     if rise < real(0.0):
                         nearest = key + rise * after
-                    if not hidden_around(keys, v, x, y, nearest):
+                    if not hidden_around(scene.key, v, x, y, nearest):
                         if put >= 0:
                             n = put + count
                             ty = y // tile
                             tx = x // tile
-                            cell[n] = (
-                                ((v * rows + ty) * columns + tx) * tile * tile
+                            out.cell[n] = (
+                                ((v * scene.rows + ty) * scene.columns + tx) * tile * tile
                                 + (y - ty * tile) * tile + x - tx * tile
                             )  # fmt: skip
-                            ends[n] = vec4(px + s * dx, py + s * dy, px + after * dx, py + after * dy)
+                            out.ends[n] = vec4(px + s * dx, py + s * dy, px + after * dx, py + after * dy)
                             u0 = s * p[3] / (s * p[3] + (real(1.0) - s) * q[3])
                             u1 = after * p[3] / (after * p[3] + (real(1.0) - after) * q[3])
-                            depth[n] = vec4(
+                            out.depth[n] = vec4(
                                 t[0] + u0 * (t[1] - t[0]), t[0] + u1 * (t[1] - t[0]), key + s * rise, key + after * rise
                             )
-                            owner[n] = wp.vec2i(edge, kind)
+                            out.owner[n] = wp.vec2i(edge, kind)
                         count += 1
                 s = after
                 if sx <= after:
@@ -279,30 +277,26 @@ def _kernels(real: type) -> SimpleNamespace:
 
     @wp.kernel(module=module, enable_backward=False)
     def pieces(
-        first: int, near: real, tile: int, rows: int, columns: int, projected: wp.array(dtype=vec4),
-        keys: wp.array3d(dtype=real), behind: wp.array(dtype=wp.uint8), side: wp.array(dtype=wp.uint8),
-        edge_ends: wp.array(dtype=wp.vec2i), edge_faces: wp.array(dtype=wp.vec2i),
-        opposite: wp.array(dtype=wp.vec2i), edge_flags: wp.array(dtype=wp.uint8),
-        first_edge: wp.array(dtype=int), edge_count: wp.array(dtype=int), first_block: wp.array(dtype=int),
-        first_slot: wp.array(dtype=int), first_face: wp.array(dtype=int), row_offset: wp.array(dtype=int),
-        chosen: wp.array(dtype=wp.vec2i), chosen_count: wp.array(dtype=int), piece_count: wp.array(dtype=int),
-        piece_stop: wp.array(dtype=int), writes: int, cell: wp.array(dtype=int), ends: wp.array(dtype=vec4),
-        depth: wp.array(dtype=vec4), owner: wp.array(dtype=wp.vec2i),
+        first: int, scene: Scene, edges: Edges, behind: wp.array(dtype=wp.uint8), side: wp.array(dtype=wp.uint8),
+        chosen: wp.array(dtype=wp.vec2i), counts: wp.array2d(dtype=int), writes: int, out: EdgePieces,
     ):  # fmt: skip
-        """One block of edges: chooses and counts (`writes` 0), or writes what the same kernel counted before."""
+        """One block of edges: chooses and counts (`writes` 0), or writes what the same kernel counted before.
+
+        `counts`: chosen edges, pieces, and pieces up to this block and with it.
+        """
         block = first + wp.tid()
-        v = view_of(first_block, block)
-        row = row_offset[v]
+        v = view_of(edges.first_block, block)
+        row = scene.row_offset[v]
         total = int(0)
         if writes == 0:
-            start = (block - first_block[v]) * _BLOCK
-            stop = wp.min(start + _BLOCK, edge_count[v])
-            slot = first_slot[v] - first_face[v]
+            start = (block - edges.first_block[v]) * _BLOCK
+            stop = wp.min(start + _BLOCK, edges.edge_count[v])
+            slot = scene.first_slot[v] - scene.first_face[v]
             reach = int(behind[0])
             n = int(0)
-            for e in range(first_edge[v] + start, first_edge[v] + stop):
-                sides = edge_faces[e]
-                flags = int(edge_flags[e])
+            for e in range(edges.first_edge[v] + start, edges.first_edge[v] + stop):
+                sides = edges.faces[e]
+                flags = int(edges.flags[e])
                 side0 = int(side[slot + sides[0]])
                 kind = int(-1)
                 if sides[1] >= 0:
@@ -312,89 +306,74 @@ def _kernels(real: type) -> SimpleNamespace:
                 elif side0 == _POSITIVE:
                     kind = 0
                 if kind != -1:
-                    a = projected[row + edge_ends[e][0]]
-                    b = projected[row + edge_ends[e][1]]
-                    if a[3] >= near or b[3] >= near:
+                    a = scene.projected[row + edges.ends[e][0]]
+                    b = scene.projected[row + edges.ends[e][1]]
+                    if a[3] >= scene.near or b[3] >= scene.near:
                         if kind == -2:
-                            c0 = projected[row + opposite[e][0]]
-                            c1 = projected[row + opposite[e][1]]
+                            c0 = scene.projected[row + edges.opposite[e][0]]
+                            c1 = scene.projected[row + edges.opposite[e][1]]
                             kind = fold_kind(nearer_side(a, b, c0, c1, side0), side0, flags, reach)
                         if kind >= 0:
-                            found = walk(
-                                a, b, near, v, keys, tile, rows, columns, e, kind, -1, cell, ends, depth, owner
-                            )
+                            found = walk(a, b, v, scene, e, kind, -1, out)
                             if found > 0:
                                 chosen[block * _BLOCK + n] = wp.vec2i(e, kind)
                                 n += 1
                                 total += found
-            chosen_count[block] = n
-            piece_count[block] = total
+            counts[0, block] = n
+            counts[1, block] = total
         else:
-            put = piece_stop[block] - piece_count[block]
-            for i in range(block * _BLOCK, block * _BLOCK + chosen_count[block]):
+            put = counts[2, block] - counts[1, block]
+            for i in range(block * _BLOCK, block * _BLOCK + counts[0, block]):
                 e = chosen[i][0]
-                a = projected[row + edge_ends[e][0]]
-                b = projected[row + edge_ends[e][1]]
-                put += walk(
-                    a, b, near, v, keys, tile, rows, columns, e, chosen[i][1], put, cell, ends, depth, owner
-                )
+                a = scene.projected[row + edges.ends[e][0]]
+                b = scene.projected[row + edges.ends[e][1]]
+                put += walk(a, b, v, scene, e, chosen[i][1], put, out)
 
     return SimpleNamespace(facing=facing, pieces=pieces)
 
 
-def facing(projected: Tensor, batch: Batch) -> Tensor:
+@dataclass(frozen=True, eq=False)
+class EdgePieces:
+    """N pieces in the order of their edges. `cell` (N,) int32 the pixel, counted tile by tile; `ends` (N, 4) end points
+    a, b in pixels; `depth` (N, 4) the edge's perspective-correct parameter at a, b, and the depth keys there; `owner`
+    (N, 2) int32 the edge, and the kind."""
+
+    cell: Tensor
+    ends: Tensor
+    depth: Tensor
+    owner: Tensor
+
+    @classmethod
+    def empty(cls, count: int, like: Tensor) -> "EdgePieces":
+        """Room for `count` pieces."""
+        places = like.new_empty(2, count, 4)
+        owner = torch.empty(count, 2, dtype=torch.int32, device=like.device)
+        return cls(torch.empty(count, dtype=torch.int32, device=like.device), places[0], places[1], owner)
+
+
+def facing(projected: Tensor, slots: int, scene: Any) -> Tensor:
     """(S,) uint8 of each slot: 0 where (b - a) x (c - a) of the face's image is positive, 1 negative, 2 edge-on or
     behind the camera."""
-    real = real_of(projected)
-    side = torch.empty(batch.slots, dtype=torch.uint8, device=projected.device)
-    inputs = [
-        warp_view(projected, wp.types.vector(4, real)), warp_view(batch.faces, wp.vec3i), warp_view(batch.first_slot),
-        warp_view(batch.first_face), warp_view(batch.row_offset), warp_view(side),
-    ]  # fmt: skip
-    dispatch(_kernels(real).facing, batch.slots, inputs, projected.device)
+    side = torch.empty(slots, dtype=torch.uint8, device=projected.device)
+    dispatch(_kernels(real_of(projected)).facing, slots, [scene, warp_view(side)], projected.device)
     return side
 
 
-class EdgePieces:
-    """N pieces in the order of `cell`, the pixels counted tile by tile: `ends` (N, 4) their end points a, b in pixels;
-    `depth` (N, 4) the edge's perspective-correct parameter at a, b, and the depth keys there; `owner` (N, 2) int32 the
-    edge, and the kind."""
-
-    def __init__(self, count: int, like: Tensor) -> None:
-        self.cell = torch.empty(count, dtype=torch.int32, device=like.device)
-        self.ends, self.depth = like.new_empty(count, 4), like.new_empty(count, 4)
-        self.owner = torch.empty(count, 2, dtype=torch.int32, device=like.device)
-
-    def views(self) -> list[wp.array]:
-        """For kernels."""
-        vec4 = wp.types.vector(4, real_of(self.ends))
-        return [
-            warp_view(self.cell), warp_view(self.ends, vec4), warp_view(self.depth, vec4),
-            warp_view(self.owner, wp.vec2i),
-        ]  # fmt: skip
-
-
-def edge_pieces(projected: Tensor, batch: Batch, raster: Raster, edges: EdgeBatch, near: float) -> EdgePieces:
-    """All pieces that the z-buffer does not hide at once, in the order of the edges."""
-    real, device = real_of(projected), projected.device
-    bins, mesh = raster.bins, edges.edges
-    side = facing(projected, batch)
-    behind = (projected[:, 3] < near).any().to(torch.uint8).view(1)
-    counts = torch.empty(3, edges.blocks, dtype=torch.int32, device=device)
-    chosen = torch.empty(edges.blocks * EDGES_PER_BLOCK, 2, dtype=torch.int32, device=device)
-    none = EdgePieces(0, projected)
+def edge_pieces(projected: Tensor, slots: int, edges: EdgeBatch, scene: Any, edge_bundle: Any) -> EdgePieces:
+    """All pieces that the z-buffer does not hide at once."""
+    real, device, blocks = real_of(projected), projected.device, edges.blocks
+    kernel, kind = _kernels(real).pieces, bundle_types(real).EdgePieces
+    side = facing(projected, slots, scene)
+    behind = (projected[:, 3] < scene.near).any().to(torch.uint8).view(1)
+    counts = torch.empty(3, blocks, dtype=torch.int32, device=device)
+    chosen = torch.empty(blocks * EDGES_PER_BLOCK, 2, dtype=torch.int32, device=device)
     inputs = [
-        near, bins.tile, bins.rows, bins.columns, warp_view(projected, wp.types.vector(4, real)),
-        warp_view(raster.key), warp_view(behind), warp_view(side), warp_view(mesh.ends, wp.vec2i),
-        warp_view(mesh.faces, wp.vec2i), warp_view(mesh.opposite, wp.vec2i), warp_view(mesh.flags),
-        warp_view(edges.first_edge), warp_view(edges.edge_count), warp_view(edges.first_block),
-        warp_view(batch.first_slot), warp_view(batch.first_face), warp_view(batch.row_offset),
-        warp_view(chosen, wp.vec2i), *(warp_view(c) for c in counts),
+        scene, edge_bundle, warp_view(behind), warp_view(side), warp_view(chosen, wp.vec2i), warp_view(counts)
     ]  # fmt: skip
-    kernel = _kernels(real).pieces
-    dispatch(kernel, edges.blocks, [*inputs, 0, *none.views()], device, band_items=1 + edges.blocks // 32)
+    none = EdgePieces.empty(0, projected)
+    dispatch(kernel, blocks, [*inputs, 0, bundle(kind, none)], device, band_size(blocks))
     torch.cumsum(counts[1], 0, out=counts[2])
-    found = EdgePieces(int(counts[2, -1]) if edges.blocks else 0, projected)
+    found = EdgePieces.empty(int(counts[2, -1]) if blocks else 0, projected)
     if len(found.cell):
-        dispatch(kernel, edges.blocks, [*inputs, 1, *found.views()], device, band_items=1 + edges.blocks // 32)
+        dispatch(kernel, blocks, [*inputs, 1, bundle(kind, found)], device, band_size(blocks))
     return found

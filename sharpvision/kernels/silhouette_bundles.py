@@ -1,0 +1,158 @@
+"""The structs in which the kernels of silhouettes take their arrays.
+
+A launch costs half a microsecond for each argument and band, and the same arrays serve several launches.
+"""
+
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+import warp as wp
+from torch import Tensor
+
+from sharpvision.kernels.batch import Batch
+from sharpvision.kernels.dispatch import real_of, warp_view
+from sharpvision.kernels.launch import start_warp
+from sharpvision.kernels.raster_types import Plan, Raster
+from sharpvision.kernels.silhouette_edges import EdgeBatch
+
+start_warp()
+
+
+@cache
+def bundle_types(real: type) -> SimpleNamespace:
+    """The structs in one precision; fields as in the dataclasses that the docstrings name."""
+    vec2 = wp.types.vector(2, real)
+    vec4 = wp.types.vector(4, real)
+
+    @wp.struct
+    class Scene:
+        """`Batch`, coordinates, `Raster` and its `Bins`."""
+
+        near: real
+        tile: int
+        rows: int
+        columns: int
+        tiles: int
+        projected: wp.array(dtype=vec4)
+        faces: wp.array(dtype=wp.vec3i)
+        first_slot: wp.array(dtype=int)
+        first_face: wp.array(dtype=int)
+        row_offset: wp.array(dtype=int)
+        key: wp.array3d(dtype=real)
+        entry: wp.array3d(dtype=int)
+        slot_box: wp.array(dtype=wp.vec4i)
+        slot_entry: wp.array(dtype=int)
+        entry_slot: wp.array(dtype=int)
+        tile_first: wp.array(dtype=int)
+        tile_entry: wp.array(dtype=int)
+
+    @wp.struct
+    class Edges:
+        """`EdgeBatch`."""
+
+        ends: wp.array(dtype=wp.vec2i)
+        faces: wp.array(dtype=wp.vec2i)
+        opposite: wp.array(dtype=wp.vec2i)
+        flags: wp.array(dtype=wp.uint8)
+        first_edge: wp.array(dtype=int)
+        edge_count: wp.array(dtype=int)
+        first_block: wp.array(dtype=int)
+
+    @wp.struct
+    class EdgePieces:
+        """`silhouette_select.EdgePieces`."""
+
+        cell: wp.array(dtype=int)
+        ends: wp.array(dtype=vec4)
+        depth: wp.array(dtype=vec4)
+        owner: wp.array(dtype=wp.vec2i)
+
+    @wp.struct
+    class PixelPieces:
+        """`silhouette_split.PixelPieces`."""
+
+        tile_pixel: wp.array(dtype=int)
+        place: wp.array(dtype=wp.vec2i)
+        cell: wp.array(dtype=int)
+        first: wp.array(dtype=int)
+        ends: wp.array(dtype=vec4)
+        middle: wp.array(dtype=vec4)
+        owner: wp.array(dtype=wp.vec2i)
+
+    @wp.struct
+    class Answers:
+        """`silhouette_query.Answers`."""
+
+        offsets: wp.array(dtype=vec2)
+        sample: wp.array2d(dtype=int)
+        outer: wp.array(dtype=int)
+        inner: wp.array(dtype=int)
+
+    @wp.struct
+    class Points:
+        """`raster_types.Points`."""
+
+        entry_first: wp.array(dtype=int)
+        entry_count: wp.array(dtype=int)
+        face: wp.array(dtype=int)
+        view: wp.array(dtype=int)
+        pixel: wp.array(dtype=int)
+        position: wp.array(dtype=vec2)
+        moves: wp.array(dtype=wp.uint8)
+        edge: wp.array(dtype=wp.uint8)
+        along: wp.array(dtype=real)
+
+    @wp.struct
+    class Plan:
+        """`raster_types.Plan` with its `Pieces`, without its points."""
+
+        sample: wp.array3d(dtype=int)
+        samples: wp.array2d(dtype=int)
+        piece_first: wp.array(dtype=int)
+        pixel: wp.array(dtype=int)
+        rows: wp.array(dtype=wp.vec2i)
+        along: wp.array(dtype=real)
+        normal: wp.array(dtype=vec2)
+        length: wp.array(dtype=real)
+        coefficient: wp.array(dtype=real)
+        inner: wp.array(dtype=int)
+        outer: wp.array(dtype=int)
+
+    return SimpleNamespace(
+        Scene=Scene, Edges=Edges, EdgePieces=EdgePieces, PixelPieces=PixelPieces, Answers=Answers, Points=Points,
+        Plan=Plan,
+    )  # fmt: skip
+
+
+def band_size(items: int) -> int:
+    """Items of a band for kernels whose items are heavy: at most 16 bands."""
+    return max(1, -(-items // 16))
+
+
+def bundle(kind: Any, *sources: Any, **values: Any) -> Any:
+    """A struct of `kind` whose fields are `values`, or else the attributes of `sources` of these names; tensors become
+    views, and must outlive the struct."""
+    made = kind()
+    for name, variable in kind.vars.items():
+        value = values[name] if name in values else next(getattr(s, name) for s in sources if hasattr(s, name))
+        setattr(made, name, warp_view(value, variable.type.dtype) if isinstance(value, Tensor) else value)
+    return made
+
+
+def bundle_scene(projected: Tensor, batch: Batch, raster: Raster, near: float) -> Any:
+    """`Scene` of a batch."""
+    bins = raster.bins
+    kind = bundle_types(real_of(projected)).Scene
+    return bundle(kind, batch, bins, raster, near=near, tiles=len(bins.tile_first) - 1, projected=projected)
+
+
+def bundle_edges(edges: EdgeBatch, projected: Tensor) -> Any:
+    """`Edges` for kernels in the precision of `projected`."""
+    return bundle(bundle_types(real_of(projected)).Edges, edges, edges.edges)
+
+
+def bundle_plan(plan: Plan) -> list[Any]:
+    """`Points` and `Plan`."""
+    types = bundle_types(real_of(plan.points.along))
+    return [bundle(types.Points, plan.points), bundle(types.Plan, plan, plan.pieces)]
