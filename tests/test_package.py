@@ -36,6 +36,13 @@ PUBLIC = {
         "distorts", "orthographic_project", "orthographic_unproject", "pinhole_project", "pinhole_unproject",
         "pixel_centres", "undistort",
     ],
+    "cameras.conventions": [
+        "Calibration", "PyTorch3DCamera", "camera_from_colmap", "camera_to_colmap", "decompose", "from_bop",
+        "from_idr", "from_middlebury", "from_nerf", "from_opengl", "from_pytorch3d", "inverse_pose",
+        "k_from_integer_centres", "k_to_integer_centres", "object_pose_from_bop", "opencv_from_opengl",
+        "opencv_pose_from_opengl", "opengl_from_opencv", "opengl_pose_from_opencv", "pose_from_colmap",
+        "pose_to_colmap", "to_bop", "to_idr", "to_middlebury", "to_nerf", "to_opengl", "to_pytorch3d",
+    ],
     "data": [
         "CaptureFile", "PhotometricObservations", "ReadOptions", "Tile", "Validity", "data_folder", "from_arrays",
         "read_capture_file", "read_normals", "read_photometric", "write_film",

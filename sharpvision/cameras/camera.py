@@ -46,8 +46,8 @@ class Camera(nn.Module, ABC):
     @abstractmethod
     def projected(self, points: Float[Tensor, "*#batch n 3"], near: float) -> Float[Tensor, "*batch n 4"]:
         """Rows (x w, y w, q, w) of points in the camera frame, for a rasteriser: (x, y) in pixels, w > 0 in front,
-        q / w the depth key, smaller where nearer. Finite for every point, behind the camera too, so that edges can be clipped
-        at w = `near`; exactly linear in the points where the camera has no distortion.
+        q / w the depth key, smaller where nearer. Finite for every point, behind the camera too, so that edges can be
+        clipped at w = `near`; exactly linear in the points where the camera has no distortion.
         """
 
     def view_directions(self, pixels: Float[Tensor, "*#batch 2"]) -> Float[Tensor, "*#batch 3"]:

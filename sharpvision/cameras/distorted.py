@@ -18,12 +18,14 @@ WIDEST_SLOPE = 100.0  # 89.4 degrees off the axis: a rasteriser continues a lens
 
 
 class Distorted(Camera):
-    """A pinhole camera whose slopes (X / Z, Y / Z) pass through a lens: pixels = focal_px * d(slopes) + principal_point.
+    """A pinhole camera whose slopes (X / Z, Y / Z) pass through a lens: pixels = focal_px * d(slopes) +
+    principal_point.
 
-    `k` (*batch, 3, 3) as `Pinhole`'s, `distortion` (*batch, n) the coefficients in OpenCV's order, any reals. Points with
-    Z <= 0 and points outside the region where the lens model holds have no pixel, pixels that no such point reaches have
-    no ray: NaN, without gradient (`distort`, `undistort`). Raises `ValueError` as `Pinhole`, and for a wrong number of
-    coefficients. Gauge: as a pinhole's; besides, focal lengths and coefficients trade off on a narrow field of view.
+    `k` (*batch, 3, 3) as `Pinhole`'s, `distortion` (*batch, n) the coefficients in OpenCV's order, any reals. Points
+    with Z <= 0 and points outside the region where the lens model holds have no pixel, pixels that no such point
+    reaches have no ray: NaN, without gradient (`distort`, `undistort`). Raises `ValueError` as `Pinhole`, and for a
+    wrong number of coefficients. Gauge: as a pinhole's; besides, focal lengths and coefficients trade off on a narrow
+    field of view.
     """
 
     model: ClassVar[DistortionModel]
@@ -143,7 +145,7 @@ class Fisheye(Distorted):
 
     >>> k = torch.tensor([[100.0, 0, 32], [0, 100, 24], [0, 0, 1]])
     >>> Fisheye(k).project(torch.tensor([4.0, 0.0, 4.0])).pixels[0].sub(32).mul(4 / 100).item()
-    3.1415939331054688
+    3.1415927410125732
     """
 
     model = FISHEYE

@@ -96,8 +96,8 @@ def distorts(
     positive definite, at eight places on the way from the axis too. Beyond, the formula folds over and puts a second
     point on a pixel.
 
-    Exact without decentring; with it, up to folds so narrow that all eight places miss them, which asks for p as large as
-    the radial terms.
+    Exact without decentring; with it, up to folds so narrow that all eight places miss them, which asks for p as large
+    as the radial terms.
     """
     with torch.no_grad():
         slopes, coefficients = slopes.detach(), coefficients.detach()
@@ -186,8 +186,11 @@ def _rational_limit(k: Tensor) -> Tensor:
     vanish."""
     one = torch.ones_like(k[..., 0])
     above, below = [one, k[..., 0], k[..., 1], k[..., 4]], [one, k[..., 5], k[..., 6], k[..., 7]]
-    rise = [sum((1 + 2 * i - 2 * (n - i)) * above[i] * below[n - i] for i in range(max(0, n - 3), min(3, n) + 1))
-            for n in range(1, 7)]  # fmt: skip
+    rise = [one * 0 for _ in range(6)]
+    for i in range(4):
+        for j in range(4):
+            if i + j:
+                rise[i + j - 1] = rise[i + j - 1] + (1 + 2 * i - 2 * j) * above[i] * below[j]
     return torch.minimum(_first_root(torch.stack(rise, -1)), _first_root(k[..., 5:8])).sqrt()
 
 

@@ -19,10 +19,10 @@ def undistort(
     """The slopes u with d(u) = `distorted` inside the region where the model holds: the inverse of `distort`.
 
     A safeguarded Newton iteration in (log r, log r R) finds the radius without decentring, Newton's in the plane the
-    rest: u <- u - J^-1 (d(u) - `distorted`). The number of steps is fixed, so it works under `vmap` and `torch.compile`.
-    Derivatives by the implicit function theorem, du = J^-1 (d`distorted` - (dd/dk) dk): they come from two last Newton
-    steps from the root, which also makes second and third derivatives right. NaN, without gradient, where no u of
-    the region has this image, or where the iteration has not reached it.
+    rest: u <- u - J^-1 (d(u) - `distorted`). The number of steps is fixed, so it works under `vmap` and
+    `torch.compile`. Derivatives by the implicit function theorem, du = J^-1 (d`distorted` - (dd/dk) dk): they come from
+    two last Newton steps from the root, which also makes second and third derivatives right. NaN, without gradient,
+    where no u of the region has this image, or where the iteration has not reached it.
 
     >>> from sharpvision.cameras.distortion import BROWN_CONRADY
     >>> k = torch.tensor([-0.1, 0.0, 0.0, 0.0, 0.0])
@@ -52,10 +52,10 @@ def _step(u: Tensor, target: Tensor, k: Tensor, model: DistortionModel) -> Tenso
 def _radius(target: Tensor, k: Tensor, model: DistortionModel) -> Tensor:
     """r with r R(r^2) = |`target`| below the model's limit, by Newton's iteration on logarithms.
 
-    There the equation is a line for small r and, if R is a power, for large r. Steps that leave the bracket are replaced
-    by bisection. Where there is no such r, some radius.
+    There the equation is a line for small r and, if R is a power, for large r. Steps that leave the bracket are
+    replaced by bisection. Where there is no such r, some radius.
     """
-    length = torch.linalg.vector_norm(target, dim=-1)
+    length = torch.hypot(target[..., 0], target[..., 1])  # does not underflow
     length, limit = torch.broadcast_tensors(torch.where(length > 0, length, 1.0), model.limit(k))
     low, high = torch.zeros_like(length), limit
     r = torch.minimum(length, 0.9 * limit)

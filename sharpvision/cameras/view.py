@@ -59,6 +59,13 @@ class View(nn.Module):
         return self.camera.projected(self.world_to_camera(points), near)
 
     @property
+    def batch_shape(self) -> torch.Size:
+        """() for one view, (B,) for several."""
+        with torch.no_grad():
+            origin = self.world_to_camera.translation.new_zeros(1, 3)
+            return self.projected(origin, 1.0).shape[:-2]
+
+    @property
     def position(self) -> Float[Tensor, "*batch 3"]:
         """Centre of projection in the world (of an orthographic camera: a point on its axis)."""
         pose = self.world_to_camera

@@ -134,17 +134,17 @@ def test_gradients_of_projected_also_outside_and_behind(kind: type[Distorted], c
     rng = np.random.default_rng(3)
     k, d = inner(rng) / 100, torch.from_numpy(rng.normal(size=count) * 0.3).requires_grad_()
     k[2, 2] = 1.0
-    points = torch.from_numpy(rng.normal(size=(12, 3))).requires_grad_()
+    points = torch.from_numpy(rng.normal(size=(80, 3)))
     camera = kind(k, d.detach())
 
     def rows(d: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
         return torch.func.functional_call(_Projected(camera), {"camera.distortion": d}, (points,))
 
-    assert torch.autograd.gradcheck(lambda p: rows(d.detach(), p), (points,))
+    assert torch.autograd.gradcheck(lambda p: rows(d.detach(), p), (points[:12].clone().requires_grad_(),))
     with torch.no_grad():  # where the model holds: beyond, the border moves with d, which is not followed
         inside = (points[:, 2] > 0.3) & ~camera.project(points).pixels[:, 0].isnan()
-    assert int(inside.sum()) >= 2
-    assert torch.autograd.gradcheck(lambda d: rows(d, points.detach()[inside]), (d,))
+    assert int(inside.sum()) >= 3
+    assert torch.autograd.gradcheck(lambda d: rows(d, points[inside][:6]), (d,))
 
 
 class _Projected(torch.nn.Module):

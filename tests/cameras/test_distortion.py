@@ -47,7 +47,7 @@ def test_inverse_agrees_with_opencv(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_inverse_undoes_it_for_any_lens_or_says_so(name: str, data: st.DataObject) -> None:
     model = MODELS[name]
@@ -101,7 +101,7 @@ def test_jacobian_is_the_derivative(name: str) -> None:
 def test_derivatives_first_and_second_also_on_the_axis(name: str) -> None:
     model, rng = MODELS[name], np.random.default_rng(2)
     k = usual(model, rng).requires_grad_()
-    u = torch.from_numpy(rng.uniform(-0.4, 0.4, (4, 2)))
+    u = torch.from_numpy(rng.uniform(-0.4, 0.4, (2, 2)))
     u[0] = 0.0
     d = distort(u, k, model).detach()
     for function, place in ((distort, u), (undistort, d)):
