@@ -40,7 +40,7 @@ def bundle_types(real: type) -> SimpleNamespace:
         first_face: wp.array(dtype=int)
         row_offset: wp.array(dtype=int)
         key: wp.array3d(dtype=real)
-        entry: wp.array3d(dtype=int)
+        entry: wp.array(dtype=int)
         slot_box: wp.array(dtype=wp.vec4i)
         slot_entry: wp.array(dtype=int)
         entry_slot: wp.array(dtype=int)
@@ -107,7 +107,7 @@ def bundle_types(real: type) -> SimpleNamespace:
     class Plan:
         """`raster_types.Plan` with its `Pieces`, without its points."""
 
-        sample: wp.array3d(dtype=int)
+        sample: wp.array(dtype=int)
         samples: wp.array2d(dtype=int)
         piece_first: wp.array(dtype=int)
         pixel: wp.array(dtype=int)
@@ -144,15 +144,19 @@ def bundle_scene(projected: Tensor, batch: Batch, raster: Raster, near: float) -
     """`Scene` of a batch."""
     bins = raster.bins
     kind = bundle_types(real_of(projected)).Scene
-    return bundle(kind, batch, bins, raster, near=near, tiles=len(bins.tile_first) - 1, projected=projected)
+    flat = {"near": near, "tiles": len(bins.tile_first) - 1, "projected": projected, "entry": raster.entry.view(-1)}
+    return bundle(kind, batch, bins, raster, **flat)
 
 
 def bundle_edges(edges: EdgeBatch, projected: Tensor) -> Any:
     """`Edges` for kernels in the precision of `projected`."""
-    return bundle(bundle_types(real_of(projected)).Edges, edges, edges.edges)
+    real = real_of(projected)
+    if real not in edges.bundles:
+        edges.bundles[real] = bundle(bundle_types(real).Edges, edges, edges.edges)
+    return edges.bundles[real]
 
 
 def bundle_plan(plan: Plan) -> list[Any]:
     """`Points` and `Plan`."""
     types = bundle_types(real_of(plan.points.along))
-    return [bundle(types.Points, plan.points), bundle(types.Plan, plan, plan.pieces)]
+    return [bundle(types.Points, plan.points), bundle(types.Plan, plan, plan.pieces, sample=plan.sample.view(-1))]

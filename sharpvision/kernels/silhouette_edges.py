@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,6 +31,8 @@ class MeshEdges:
     faces: Tensor
     opposite: Tensor
     flags: Tensor
+    batches: dict[int, EdgeBatch] = field(default_factory=dict)
+    """What `EdgeBatch.of_one_mesh` made of it."""
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -66,11 +69,16 @@ class EdgeBatch:
     edge_count: Tensor
     first_block: Tensor
     blocks: int
+    bundles: dict[Any, Any] = field(default_factory=dict)
+    """What `bundle_edges` made of it."""
 
     @classmethod
     def of_one_mesh(cls, edges: MeshEdges, views: int) -> EdgeBatch:
-        """All views see the same mesh."""
-        return cls._make(edges, torch.zeros(views, dtype=torch.int32), torch.full((views,), len(edges)))
+        """All views see the same mesh; made once."""
+        if views not in edges.batches:
+            none, all_of_them = torch.zeros(views, dtype=torch.int32), torch.full((views,), len(edges))
+            edges.batches[views] = cls._make(edges, none, all_of_them)
+        return edges.batches[views]
 
     @classmethod
     def of_meshes(cls, edges: list[MeshEdges], faces: list[int], vertices: list[int]) -> EdgeBatch:

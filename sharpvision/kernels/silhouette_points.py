@@ -93,8 +93,8 @@ def _kernels(real: type) -> SimpleNamespace:
         return area
 
     @wp.func
-    def put(entry: int, pixel: int, v: int, at: vec2, moves: int, writes: int, scene: Scene, out: Points) -> int:
-        """Counts a point of an entry or writes it; its index, -1 for the background."""
+    def put(entry: int, pixel: int, at: vec2, writes: int, out: Points) -> int:
+        """Counts a point of an entry or writes where it is; its index, -1 for the background."""
         p = int(-1)
         if entry >= 0:
             if writes == 0:
@@ -103,12 +103,8 @@ def _kernels(real: type) -> SimpleNamespace:
             else:
                 p = out.entry_first[entry]
                 out.entry_first[entry] = p + 1
-                out.face[p] = scene.entry_slot[entry] - scene.first_slot[v] + scene.first_face[v]
-                out.view[p] = v
                 out.pixel[p] = pixel
                 out.position[p] = at
-                out.moves[p] = wp.uint8(moves)
-                out.edge[p] = wp.uint8(3)
         return p
 
     @wp.func
@@ -120,6 +116,7 @@ def _kernels(real: type) -> SimpleNamespace:
             corner = (flags >> 2) & 3
             if (flags & _SAME_WAY) == 0:
                 u = real(1.0) - along
+        out.moves[p] = wp.uint8(0)
         out.edge[p] = wp.uint8(corner)
         out.along[p] = u
 
@@ -167,11 +164,12 @@ def _kernels(real: type) -> SimpleNamespace:
                 total += out.entry_count[e]
         c = pixels.tile_pixel[t]
         stop = pixels.tile_pixel[t + 1]
-        height = scene.entry.shape[1]
-        width = scene.entry.shape[2]
+        height = scene.key.shape[1]
+        width = scene.key.shape[2]
         for y in range(ty * scene.tile, wp.min((ty + 1) * scene.tile, height)):
+            row = (v * height + y) * width
             for x in range(tx * scene.tile, wp.min((tx + 1) * scene.tile, width)):
-                pixel = (v * height + y) * width + x
+                pixel = row + x
                 centre = vec2(real(x) + half, real(y) + half)
                 single = bool(True)
                 if c < stop and pixels.place[c][0] == x and pixels.place[c][1] == y:
@@ -180,10 +178,10 @@ def _kernels(real: type) -> SimpleNamespace:
                         single = single and found.inner[n] < 0
                     if not single:
                         if writes != 0:
-                            plan.sample[v, y, x] = -2 - kept
+                            plan.sample[pixel] = -2 - kept
                             plan.piece_first[kept] = cut
                         for k in range(found.offsets.shape[0]):
-                            p = put(found.sample[c, k], pixel, v, centre + found.offsets[k], 1, writes, scene, out)
+                            p = put(found.sample[c, k], pixel, centre + found.offsets[k], writes, out)
                             if writes != 0:
                                 plan.samples[kept, k] = p
                             elif p >= 0:
@@ -196,8 +194,8 @@ def _kernels(real: type) -> SimpleNamespace:
                                 second = kind & _INNER_IS_SECOND
                                 middle = centre + half * vec2(line[0] + line[2], line[1] + line[3])
                                 outside = centre + vec2(m[2], m[3])
-                                p = put(found.inner[n], pixel, v, middle, 0, writes, scene, out)
-                                r = put(found.outer[n], pixel, v, outside, 0, writes, scene, out)
+                                p = put(found.inner[n], pixel, middle, writes, out)
+                                r = put(found.outer[n], pixel, outside, writes, out)
                                 if writes == 0:
                                     total += 1
                                     if r >= 0:
@@ -205,6 +203,8 @@ def _kernels(real: type) -> SimpleNamespace:
                                 else:
                                     flags = int(edges.flags[pixels.owner[n][0]])
                                     put_on_edge(p, second, flags, m[0], out)
+                                    if r >= 0:
+                                        out.moves[r] = wp.uint8(0)
                                     if (kind & _IS_HARD) != 0:
                                         put_on_edge(r, 1 - second, flags, m[0], out)
                                     write_piece(n, cut, v, pixel, scene, edges, pixels, found, plan)
@@ -214,9 +214,9 @@ def _kernels(real: type) -> SimpleNamespace:
                         kept += 1
                     c += 1
                 if single:
-                    p = put(scene.entry[v, y, x], pixel, v, centre, 1, writes, scene, out)
+                    p = put(scene.entry[pixel], pixel, centre, writes, out)
                     if writes != 0:
-                        plan.sample[v, y, x] = p
+                        plan.sample[pixel] = p
                     elif p >= 0:
                         total += 1
         if writes == 0:
@@ -226,7 +226,12 @@ def _kernels(real: type) -> SimpleNamespace:
         else:
             for i in range(scene.tile_first[t], scene.tile_first[t + 1]):
                 e = scene.tile_entry[i]
-                out.entry_first[e] = out.entry_first[e] - out.entry_count[e]
+                stop = out.entry_first[e]
+                start = stop - out.entry_count[e]
+                out.entry_first[e] = start
+                face = scene.entry_slot[e] - scene.first_slot[v] + scene.first_face[v]
+                for k in range(start, stop):
+                    out.face[k] = face
             if t == scene.tiles - 1:
                 plan.piece_first[kept] = cut
 
@@ -249,16 +254,18 @@ def assembled(
     ]  # fmt: skip
     counts = [warp_view(count), warp_view(before)]
 
-    def room(points: int, kept: int, pieces: int) -> Plan:
+    def room(points: int, kept: int, pieces: int, view: Tensor) -> Plan:
         def ints(*shape: int) -> Tensor:
             return torch.empty(shape, dtype=torch.int32, device=device)
 
         def reals(*shape: int) -> Tensor:
             return like.new_empty(shape)
 
-        marks = torch.empty(2, points, dtype=torch.uint8, device=device)
+        # Most points are samples; the kernel marks the others.
+        marks = torch.ones(2, points, dtype=torch.uint8, device=device)
+        marks[1] = 3
         places = Points(
-            groups[0], groups[1], ints(points), ints(points), ints(points), reals(points, 2), marks[0], marks[1],
+            groups[0], groups[1], ints(points), view, ints(points), reals(points, 2), marks[0], marks[1],
             reals(points),
         )  # fmt: skip
         cuts = Pieces(
@@ -271,8 +278,18 @@ def assembled(
         arguments = [*inputs, writes, *counts, *bundle_plan(plan)]
         dispatch(_kernels(real).points, tiles, arguments, device, band_size(tiles))
 
-    run(0, room(0, 0, 0))
+    run(0, room(0, 0, 0, count[0, :0]))
     torch.cumsum(count, 1, dtype=torch.int32, out=before[:, 1:])
-    plan = room(*before[:, -1].tolist())
+    points, kept, pieces = before[:, -1].tolist()
+    plan = room(points, kept, pieces, _views(before[0], len(raster.entry), points))
     run(1, plan)
     return plan
+
+
+def _views(before: Tensor, views: int, points: int) -> Tensor:
+    """(P,) int32 the view of each point: tiles come view by view."""
+    if views == 1:
+        return torch.zeros(points, dtype=torch.int32, device=before.device)
+    each = before[:: (len(before) - 1) // views].diff()
+    names = torch.arange(views, dtype=torch.int32, device=before.device)
+    return torch.repeat_interleave(names, each, output_size=points)

@@ -123,8 +123,9 @@ def _kernels(real: type) -> SimpleNamespace:
             ty = (t - v * scene.rows * scene.columns) // scene.columns
             tx = t - (v * scene.rows + ty) * scene.columns
             row = scene.row_offset[v]
-            cx = (real(tx) + real(0.5)) * real(scene.tile)
-            cy = (real(ty) + real(0.5)) * real(scene.tile)
+            half_tile = real(0.5) * real(scene.tile)
+            cx = real(tx * scene.tile) + half_tile
+            cy = real(ty * scene.tile) + half_tile
             count = out.offsets.shape[0]
             for p in range(start, stop):
                 for k in range(count):
@@ -139,18 +140,31 @@ def _kernels(real: type) -> SimpleNamespace:
                 a = centred(scene.projected[row + face[0]], cx, cy)
                 b = centred(scene.projected[row + face[1]], cx, cy)
                 c = centred(scene.projected[row + face[2]], cx, cy)
-                box = vec4(real(-1e9), real(-1e9), real(1e9), real(1e9))
+                box = vec4(real(-1e6), real(-1e6), real(1e6), real(1e6))
                 if a[3] >= near and b[3] >= near and c[3] >= near:
                     box = outline_box(a, b, c)
-                e0 = edge_function(b, c, face[1], face[2])
-                e1 = edge_function(c, a, face[2], face[0])
-                e2 = edge_function(a, b, face[0], face[1])
+                ready = bool(False)
+                e0 = vec3()
+                e1 = vec3()
+                e2 = vec3()
                 keys = vec3(a[2], b[2], c[2])
                 depths = vec3(a[3], b[3], c[3])
-                for p in range(start, stop):
+                p = int(start)
+                last = int(stop)
+                if stop - start == scene.tile * scene.tile:  # a full tile: no need to look for the box's rows
+                    p = start + scene.tile * wp.max(int(wp.ceil(box[1] + half_tile - real(0.5))), 0)
+                    last = start + scene.tile * wp.min(int(wp.floor(box[3] + half_tile + real(0.5))), scene.tile)
+                while p < last:
                     px = real(pixels.place[p][0]) + real(0.5) - cx
                     py = real(pixels.place[p][1]) + real(0.5) - cy
-                    if px >= box[0] and px <= box[2] and py >= box[1] and py <= box[3]:
+                    if py > box[3]:
+                        last = p
+                    elif px >= box[0] and px <= box[2] and py >= box[1]:
+                        if not ready:
+                            ready = True
+                            e0 = edge_function(b, c, face[1], face[2])
+                            e1 = edge_function(c, a, face[2], face[0])
+                            e2 = edge_function(a, b, face[0], face[1])
                         for k in range(count):
                             o = out.offsets[k]
                             key = key_at(px + o[0], py + o[1], e0, e1, e2, keys, depths, near)
@@ -163,6 +177,7 @@ def _kernels(real: type) -> SimpleNamespace:
                             if key < piece_key[n]:
                                 piece_key[n] = key
                                 out.outer[n] = entry
+                    p += 1
             offset = scene.first_slot[v] - scene.first_face[v]
             for n in range(pixels.first[start], pixels.first[stop]):
                 kind = pixels.owner[n][1]

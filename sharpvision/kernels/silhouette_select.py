@@ -87,9 +87,12 @@ def _kernels(real: type) -> SimpleNamespace:
             b = u
         found = _EDGE_ON
         if a[3] > real(0.0):
-            b = relative(b, a)
-            c = relative(c, a)
-            area = b[0] * c[1] - b[1] * c[0]
+            # Both differences are multiplied by a's w > 0 instead of dividing by it.
+            bx = b[0] * a[3] - a[0] * b[3]
+            by = b[1] * a[3] - a[1] * b[3]
+            cx = c[0] * a[3] - a[0] * c[3]
+            cy = c[1] * a[3] - a[1] * c[3]
+            area = bx * cy - by * cx
             if area > real(0.0):
                 found = _POSITIVE
             elif area < real(0.0):

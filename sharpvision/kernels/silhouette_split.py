@@ -109,11 +109,13 @@ def _kernels(real: type) -> SimpleNamespace:
         return low
 
     @wp.func
-    def covered_around(entry: wp.array3d(dtype=int), v: int, x: int, y: int) -> bool:
+    def covered_around(v: int, x: int, y: int, scene: Scene) -> bool:
         """Whether one of the 3 x 3 pixels around (x, y) shows a face."""
-        for j in range(wp.max(y - 1, 0), wp.min(y + 2, entry.shape[1])):
-            for i in range(wp.max(x - 1, 0), wp.min(x + 2, entry.shape[2])):
-                if entry[v, j, i] >= 0:
+        height = scene.key.shape[1]
+        width = scene.key.shape[2]
+        for j in range(wp.max(y - 1, 0), wp.min(y + 2, height)):
+            for i in range(wp.max(x - 1, 0), wp.min(x + 2, width)):
+                if scene.entry[(v * height + j) * width + i] >= 0:
                     return True
         return False
 
@@ -149,8 +151,8 @@ def _kernels(real: type) -> SimpleNamespace:
             y = ty * tile + local // tile
             x = tx * tile + local % tile
             taken = stop > i
-            if not taken and y < scene.entry.shape[1] and x < scene.entry.shape[2]:
-                taken = covered_around(scene.entry, v, x, y)
+            if not taken and y < scene.key.shape[1] and x < scene.key.shape[2]:
+                taken = covered_around(v, x, y, scene)
             if taken:
                 if writes != 0:
                     out.place[q] = wp.vec2i(x, y)
