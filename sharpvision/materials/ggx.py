@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from sharpvision.core.parametrisations import bounded, unbounded
 from sharpvision.core.vectors import dot, unit
 from sharpvision.materials.material import MATERIALS, Material, facing_cosines
+from sharpvision.materials.surface import Lobes, SurfacePoints
 
 LEAST_ROUGHNESS = 1e-3
 
@@ -87,6 +88,8 @@ class GGX(Material):
     [0.25, 1.0, 0.75, 0.5]
     """
 
+    has_lobes = True
+
     def __init__(
         self, roughness: Float[Tensor, "*batch"], f0: Float[Tensor, "*batch c"], *, height_correlated: bool = False
     ) -> None:
@@ -104,6 +107,11 @@ class GGX(Material):
     def f0(self) -> Float[Tensor, "*batch c"]:
         """Reflectance at normal incidence."""
         return bounded(self.f0_raw, 0.0, 1.0)
+
+    def lobes(self, surface: SurfacePoints) -> Lobes:
+        """The lobe, without a diffuse part; a renderer takes its shadowing as separable."""
+        f0 = self.f0
+        return Lobes(torch.zeros_like(f0), f0, self.roughness)
 
     def forward(self, n: Tensor, wi: Tensor, wo: Tensor) -> Tensor:
         """See `ggx_brdf`."""

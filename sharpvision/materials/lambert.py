@@ -9,7 +9,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sharpvision.core.parametrisations import bounded, unbounded
+from sharpvision.materials.maps import Map
 from sharpvision.materials.material import MATERIALS, Material, facing_cosines
+from sharpvision.materials.surface import Lobes, SurfacePoints
 
 
 def lambert_brdf(
@@ -33,21 +35,30 @@ def lambert_brdf(
 
 @MATERIALS.register("lambert")
 class Lambert(Material):
-    """Ideal diffuse material; `albedo` (*batch, C) in [0, 1], `ValueError` outside.
+    """Ideal diffuse material; `albedo` (*batch, C) in [0, 1], `ValueError` outside, or a map (texture, vertex colours).
 
     >>> Lambert(torch.tensor([0.25, 0.5])).albedo.tolist()
     [0.25, 0.5]
     """
 
-    def __init__(self, albedo: Float[Tensor, "*batch c"]) -> None:
+    has_lobes = True
+
+    def __init__(self, albedo: Float[Tensor, "*batch c"] | Map) -> None:
         super().__init__()
-        self.albedo_raw = nn.Parameter(unbounded(albedo, 0.0, 1.0))
+        self.albedo_map = albedo if isinstance(albedo, Map) else None
+        self.albedo_raw = None if isinstance(albedo, Map) else nn.Parameter(unbounded(albedo, 0.0, 1.0))
 
     @property
     def albedo(self) -> Float[Tensor, "*batch c"]:
-        """Reflected over received power."""
+        """Reflected over received power; `ValueError` where it is a map."""
+        if self.albedo_raw is None:
+            raise ValueError("the albedo is a map: ask lobes(surface) for its values at places of a surface")
         return bounded(self.albedo_raw, 0.0, 1.0)
 
-    def forward(self, n: Tensor, wi: Tensor, wo: Tensor) -> Tensor:
-        """See `lambert_brdf`."""
-        return lambert_brdf(n, wi, wo, self.albedo)
+    def lobes(self, surface: SurfacePoints) -> Lobes:
+        """The albedo at places of a surface."""
+        return Lobes(self.albedo if self.albedo_map is None else self.albedo_map(surface))
+
+    def forward(self, n: Tensor, wi: Tensor, wo: Tensor, surface: SurfacePoints | None = None) -> Tensor:
+        """See `lambert_brdf`; `surface` is needed where the albedo is a texture or vertex colours."""
+        return lambert_brdf(n, wi, wo, self.lobes(SurfacePoints() if surface is None else surface).albedo)

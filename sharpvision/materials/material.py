@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -10,19 +11,31 @@ from torch import Tensor, nn
 
 from sharpvision.core.registry import Registry
 from sharpvision.core.vectors import dot
+from sharpvision.materials.surface import Lobes, SurfacePoints
 
 
 class Material(nn.Module, ABC):
     """A BRDF f(n, wi, wo) in 1/sr that carries its 1/pi, with its parameters as unconstrained state.
 
     Reciprocal, non-negative, and its integral of f (n.wi) over the hemisphere is at most 1 for every state it can have.
+    `has_lobes`: it is a diffuse part and at most one GGX lobe, so that a light with extent can shade it in closed form.
     """
+
+    has_lobes: ClassVar[bool] = False
 
     @abstractmethod
     def forward(
         self, n: Float[Tensor, "*#batch 3"], wi: Float[Tensor, "*#batch 3"], wo: Float[Tensor, "*#batch 3"]
     ) -> Float[Tensor, "*#batch c"]:
         """BRDF at unit normals `n` for unit directions from the surface to the light, `wi`, and to the viewer, `wo`."""
+
+    def lobes(self, surface: SurfacePoints) -> Lobes:
+        """Its diffuse part and GGX lobe at places of a surface; `TypeError` where `has_lobes` is false."""
+        raise TypeError(f"{type(self).__name__} is not a diffuse part and a GGX lobe; use Lambert, GGX or MetallicRoughness")
+
+    def tangent_normal(self, surface: SurfacePoints) -> Float[Tensor, "p 3"] | None:
+        """Normals of a normal map in the tangent frame (x along u, y along v, z out of the surface); None: no map."""
+        return None
 
 
 MATERIALS = Registry[type[Material]]("material")

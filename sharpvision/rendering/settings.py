@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from sharpvision.rendering.buffers import BufferName
+
 Mode = Literal["fast", "default", "accurate"]
 
 
@@ -16,12 +18,20 @@ class RenderSettings:
     four samples in the pixels of silhouettes; `accurate` four everywhere. All three have silhouette gradients (a boundary
     integral); `silhouettes=False` leaves out the correction and these gradients: derivatives of visibility are then
     absent. `near`: nothing nearer than this depth is drawn, in the unit of the scene. `shadows`: hard shadows of
-    directional and point lights; their edges have no derivative. `tile_pixels`: images of more pixels are rendered in
-    tiles one after the other, which bounds memory.
+    directional and point lights; their edges have no derivative. `buffers`: what is wanted; `image` alone is the
+    cheapest. `tile_pixels`: more pixels than these, over all views, are rendered in strips one after the other, which
+    bounds memory (`memory.estimated_bytes`); with gradients each strip is rendered again in the backward pass.
     """
 
     mode: Mode = "default"
     silhouettes: bool = True
     near: float = 1e-2
     shadows: bool = False
+    buffers: tuple[BufferName, ...] = ("image", "alpha", "depth", "normal", "face")
     tile_pixels: int = 4_194_304
+
+    def __post_init__(self) -> None:
+        if not self.near > 0:
+            raise ValueError(f"near must be positive, not {self.near:g}")
+        if self.tile_pixels < 1:
+            raise ValueError(f"tile_pixels must be at least 1, not {self.tile_pixels}")

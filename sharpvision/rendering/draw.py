@@ -1,0 +1,136 @@
+"""A strip of an image by the kernels: rasterise, plan the samples, shade, antialias."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from sharpvision.cameras import View
+from sharpvision.illumination import Ambient, Directional, SphericalHarmonics
+from sharpvision.kernels.antialias_function import antialias
+from sharpvision.kernels.batch import Batch
+from sharpvision.kernels.interpolate import interpolate
+from sharpvision.kernels.raster_types import Plan, Points
+from sharpvision.kernels.rasterize import rasterize
+from sharpvision.kernels.silhouette_plan import PlanSettings, plan
+from sharpvision.rendering.buffers import Buffers
+from sharpvision.rendering.geometry import SceneTopology, SurfaceState, surface_of, topology_of
+from sharpvision.rendering.samples import SurfaceSamples
+from sharpvision.rendering.scene import Scene
+from sharpvision.rendering.settings import RenderSettings
+from sharpvision.rendering.shading import albedo_at, radiance_at, shading_at
+from sharpvision.rendering.shadows import visibility_of
+from sharpvision.rendering.window import Window
+
+_AT_CENTRES = {"depth", "normal", "uv", "face", "albedo", "shading"}
+
+
+def draw(scene: Scene, view: View, window: Window, settings: RenderSettings) -> Buffers:
+    """The buffers that `settings` asks for, of a strip of all views; leading axis B."""
+    topology = topology_of(scene)
+    state = surface_of(scene, topology)
+    projected = view.projected(state.vertices, settings.near)
+    views = projected.shape[0] if projected.dim() == 3 else 1
+    rows = projected.reshape(-1, 4)
+    if window.top:
+        rows = rows - rows[:, 3:] * rows.new_tensor([0.0, window.top, 0.0, 0.0])
+    rows = rows.contiguous()
+    batch = Batch.of_one_mesh(topology.faces, topology.vertices, views=views, height=window.rows, width=view.width)
+    raster = rasterize(rows.detach(), batch, settings.near)
+    wanted: dict[str, Tensor] = {}
+    context = _Context(scene, view, topology, state, rows, batch, settings)
+    if {"image", "alpha"} & set(settings.buffers):
+        layout = plan(rows.detach(), batch, raster, topology.edges, _plan_settings(settings))
+        wanted |= _image(context, layout, window)
+    if _AT_CENTRES & set(settings.buffers):
+        centres = plan(rows.detach(), batch, raster, topology.edges, PlanSettings(silhouettes=False, near=settings.near))
+        wanted |= _at_centres(context, centres)
+    return Buffers(**wanted)
+
+
+class _Context:
+    """What the steps of one strip share."""
+
+    def __init__(
+        self, scene: Scene, view: View, topology: SceneTopology, state: SurfaceState, projected: Tensor, batch: Batch,
+        settings: RenderSettings,
+    ) -> None:  # fmt: skip
+        self.scene, self.view, self.topology, self.state = scene, view, topology, state
+        self.projected, self.batch, self.settings = projected, batch, settings
+
+    def samples(self, points: Points) -> SurfaceSamples:
+        """Surface values at points of a plan, by the kernels."""
+
+        def values(attributes: Tensor, faces: Tensor) -> Tensor:
+            return interpolate(points, self.projected, self.batch, attributes, faces)
+
+        found = SurfaceSamples(
+            self.scene, self.view, self.topology, self.state, points.face.long(), points.view.long(), values
+        )
+        fused: dict[int, Tensor | None] = {}
+
+        def irradiance(light: nn.Module) -> Tensor | None:
+            if id(light) not in fused:
+                fused[id(light)] = self._irradiance(points, light)
+            return fused[id(light)]
+
+        found.fused = irradiance
+        if self.settings.shadows:
+            found.visible = visibility_of(self.state.vertices.detach(), self.topology.faces)
+        return found
+
+    def _irradiance(self, points: Points, light: nn.Module) -> Tensor | None:
+        """By a fused kernel, of the lights that have one."""
+        return None
+
+
+def _plan_settings(settings: RenderSettings) -> PlanSettings:
+    everywhere = settings.mode == "accurate"
+    samples = 4 if everywhere or (settings.mode == "default" and settings.silhouettes) else 1
+    return PlanSettings(samples=samples, everywhere=everywhere, silhouettes=settings.silhouettes, near=settings.near)
+
+
+def _image(context: _Context, layout: Plan, window: Window) -> dict[str, Tensor]:
+    """Image and coverage."""
+    wanted, scene = context.settings.buffers, context.scene
+    ground = scene.background
+    if ground.dim() == 3:
+        ground = ground[window.top : window.top + window.rows]
+    ground = ground.reshape(-1, ground.shape[-1])
+    radiance = radiance_at(scene, context.samples(layout.points)) if "image" in wanted else None
+    if radiance is None:
+        covered = context.projected.new_ones(len(layout.points), 1)
+        return {"alpha": antialias(covered, covered.new_zeros(1, 1), context.projected, layout)[..., 0]}
+    if "alpha" not in wanted:
+        return {"image": antialias(radiance, ground, context.projected, layout)}
+    radiance = torch.cat([radiance, radiance.new_ones(len(radiance), 1)], 1)
+    ground = torch.cat([ground, ground.new_zeros(len(ground), 1)], 1)
+    both = antialias(radiance, ground, context.projected, layout)
+    return {"image": both[..., :-1], "alpha": both[..., -1]}
+
+
+def _at_centres(context: _Context, layout: Plan) -> dict[str, Tensor]:
+    """What the rays through the pixels' centres meet."""
+    points, shape = layout.points, layout.sample.shape
+    samples, pixel = context.samples(points), points.pixel.long()
+
+    def spread(values: Tensor, empty: float) -> Tensor:
+        image = values.new_full((layout.sample.numel(), *values.shape[1:]), empty)
+        return image.index_put((pixel,), values).view(*shape, *values.shape[1:])
+
+    def depth() -> Tensor:
+        camera = context.view.world_to_camera(context.state.vertices)[..., 2:].reshape(-1, 1).contiguous()
+        rows = context.batch.row_offset if len(camera) > context.topology.vertices else None
+        faces = context.topology.faces
+        values = interpolate(points, context.projected, context.batch, camera, faces, rows)
+        return spread(values[:, 0], torch.inf)
+
+    makers = {
+        "depth": depth,
+        "normal": lambda: spread(samples.normal, 0.0),
+        "uv": lambda: spread(samples.uv, torch.nan),
+        "face": lambda: spread(samples.face, -1),
+        "albedo": lambda: spread(albedo_at(context.scene, samples), 0.0),
+        "shading": lambda: spread(shading_at(context.scene, samples), 0.0),
+    }
+    return {name: make() for name, make in makers.items() if name in context.settings.buffers}

@@ -1,0 +1,92 @@
+"""All shapes of a scene as one mesh: what stays fixed while parameters move, and what moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sharpvision.geometry.edges import edges_of
+from sharpvision.kernels.corners import Corners, corners_of
+from sharpvision.kernels.normals import vertex_normals
+from sharpvision.kernels.silhouette_edges import MeshEdges
+from sharpvision.rendering.scene import Scene, Shape
+
+
+@dataclass(frozen=True, eq=False)
+class SceneTopology:
+    """Faces of all shapes, one after the other; index tensors int32.
+
+    `faces`, `normal_faces`, `uv_faces` (F, 3); `face_shape` (F,) int64 which shape; `uv` (T, 2); `corners` of vertices
+    and `normal_corners` of shading normals; `edges` with coincident vertices of a shape merged.
+    """
+
+    faces: Tensor
+    normal_faces: Tensor
+    uv_faces: Tensor
+    face_shape: Tensor
+    uv: Tensor
+    vertices: int
+    normals: int
+    corners: Corners
+    normal_corners: Corners
+    edges: MeshEdges
+
+
+@dataclass(frozen=True, eq=False)
+class SurfaceState:
+    """What moves: `vertices` (V, 3) and unit shading `normals` (N, 3), both in the world."""
+
+    vertices: Tensor
+    normals: Tensor
+
+
+def topology_of(scene: Scene) -> SceneTopology:
+    """The scene's topology; made once and kept with the scene until its faces are replaced."""
+    shapes: list[Shape] = list(scene.shapes.values())  # type: ignore[arg-type]
+    key = tuple((id(v), v.device) for s in shapes for v in (s.faces, s.normal_faces, s.uv_faces) if v is not None)
+    kept = scene.__dict__.get("_topology")
+    if kept is None or kept[0] != key:
+        with torch.no_grad():
+            kept = (key, _build(shapes))
+        scene.__dict__["_topology"] = kept
+    topology: SceneTopology = kept[1]
+    return topology
+
+
+def _build(shapes: list[Shape]) -> SceneTopology:
+    faces, normal_faces, uv_faces, uvs = [], [], [], []
+    vertex = normal = texture = 0
+    for shape in shapes:
+        own = shape.faces if shape.normal_faces is None else shape.normal_faces
+        uv = shape.vertices.new_zeros(1, 2) if shape.uv is None else shape.uv
+        faces.append(shape.faces + vertex)
+        normal_faces.append(own + normal)
+        uv_faces.append(torch.zeros_like(shape.faces) + texture if shape.uv_faces is None else shape.uv_faces + texture)
+        uvs.append(uv)
+        vertex += len(shape.vertices)
+        normal += len(shape.vertices) if shape.normal_faces is None else int(own.max()) + 1 if own.numel() else 0
+        texture += len(uv)
+    packed = [torch.cat(v).to(torch.int32).contiguous() for v in (faces, normal_faces, uv_faces)]
+    counts = torch.tensor([len(f) for f in faces], device=packed[0].device)
+    face_shape = torch.repeat_interleave(torch.arange(len(faces), device=packed[0].device), counts)
+    places = torch.cat([s.vertices.detach() for s in shapes])
+    # Coincident vertices of different shapes are kept apart: an offset per shape that no coordinate reaches.
+    span = 4 * places.abs().max().clamp(min=1) if len(places) else 1.0
+    shift = torch.repeat_interleave(
+        torch.arange(len(shapes), device=places.device), torch.tensor([len(s.vertices) for s in shapes]).to(places.device)
+    )
+    apart = places.double() + (span * shift.to(places))[:, None].double()
+    return SceneTopology(
+        *packed, face_shape, torch.cat(uvs), vertex, normal, corners_of(packed[0], vertex),
+        corners_of(packed[1], normal), edges_of(packed[0], apart, packed[1], packed[2]),
+    )  # fmt: skip
+
+
+def surface_of(scene: Scene, topology: SceneTopology) -> SurfaceState:
+    """Vertices of all shapes in the world, one shape's after the other's, and their area-weighted shading normals."""
+    shapes: list[Shape] = list(scene.shapes.values())  # type: ignore[arg-type]
+    vertices = torch.cat([shape.pose(shape.vertices) for shape in shapes])
+    normals = vertex_normals(vertices, topology.faces, topology.normal_faces, topology.normal_corners)
+    return SurfaceState(vertices, normals)

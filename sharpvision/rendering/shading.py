@@ -1,0 +1,148 @@
+"""Radiance at points of a scene: the fused kernels where they apply, deferred shading in torch everywhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sharpvision.core.errors import InputError
+from sharpvision.core.vectors import dot
+from sharpvision.illumination import DistributedLight, Light
+from sharpvision.materials import Lobes, Material, SurfacePoints, lobes_brdf
+from sharpvision.rendering.normal_maps import mapped_normal
+from sharpvision.rendering.samples import SurfaceSamples
+from sharpvision.rendering.scene import Scene, Shape
+
+
+def radiance_at(scene: Scene, samples: SurfaceSamples) -> Float[Tensor, "p c"]:
+    """Radiance (P, C) from the points towards the camera, every light of the scene added up.
+
+        L = sum over delta lights of f(n, wi, wo) E max(n.wi, 0) V
+            + sum over distributed lights of albedo E(n) / pi + the lobe's part (`DistributedLight.specular`)
+
+    Any material, any light; n is the shading normal on the outer side, also where a face is seen from behind. V is
+    `samples.visible`, 1 without it. Derivatives to everything but V. Raises `InputError` where a material without a
+    closed form is lit by a light with extent.
+    """
+    return _by_shape(samples, lambda shape, own: _radiance(scene, shape, own))
+
+
+def albedo_at(scene: Scene, samples: SurfaceSamples) -> Float[Tensor, "p c"]:
+    """Diffuse albedo (P, C) at the points; zero for a material without."""
+
+    def of_shape(shape: Shape, own: SurfaceSamples) -> Tensor:
+        material: Material = shape.material  # type: ignore[assignment]
+        if not material.has_lobes:
+            return own.state.vertices.new_zeros(len(own), scene.background.shape[-1])
+        return material.lobes(_surface_points(shape, own)).albedo.expand(len(own), -1)
+
+    return _by_shape(samples, of_shape)
+
+
+def shading_at(scene: Scene, samples: SurfaceSamples) -> Float[Tensor, "p c"]:
+    """Irradiance / pi (P, C) at the points: the radiance of a white matte surface there."""
+    return _by_shape(samples, lambda shape, own: _irradiance(scene, shape, own) / torch.pi)
+
+
+def _by_shape(samples: SurfaceSamples, function: Callable[[Shape, SurfaceSamples], Tensor]) -> Tensor:
+    """`function` of every shape and its points, put back in the order of the points."""
+    shapes: list[Shape] = list(samples.scene.shapes.values())  # type: ignore[arg-type]
+    if len(shapes) == 1:
+        return function(shapes[0], samples)
+    owner = samples.topology.face_shape[samples.face]
+    places = [(owner == index).nonzero()[:, 0] for index in range(len(shapes))]
+    parts = [function(shape, samples.at(where)) for shape, where in zip(shapes, places, strict=True)]
+    return torch.cat(parts).index_select(0, torch.cat(places).argsort())
+
+
+def _surface_points(shape: Shape, samples: SurfaceSamples) -> SurfacePoints:
+    return SurfacePoints(
+        uv=None if shape.uv is None else samples.uv, color=None if shape.colors is None else samples.color
+    )
+
+
+def _normal(shape: Shape, samples: SurfaceSamples) -> tuple[Tensor, bool]:
+    """The shading normal and whether it is the smooth one."""
+    mapped = mapped_normal(shape.material, _surface_points(shape, samples), samples)  # type: ignore[arg-type]
+    return (samples.normal, True) if mapped is None else (mapped, False)
+
+
+def _irradiance(scene: Scene, shape: Shape, samples: SurfaceSamples) -> Tensor:
+    """Irradiance (P, C) of all lights at the shading normals, shadows included."""
+    smooth = not _has_normal_map(shape)
+    parts = []
+    for light in scene.lights.values():
+        shadowed = samples.visible is not None and isinstance(light, Light)
+        fused = samples.fused(light) if smooth and not shadowed else None
+        if fused is not None:
+            parts.append(fused)
+        elif isinstance(light, DistributedLight):
+            parts.append(light.irradiance(_normal(shape, samples)[0]))
+        else:
+            parts.append(_incident(light, samples, _normal(shape, samples)[0])[1])  # type: ignore[arg-type]
+    if not parts:
+        return samples.state.vertices.new_zeros(len(samples), scene.background.shape[-1])
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
+
+
+def _has_normal_map(shape: Shape) -> bool:
+    return getattr(shape.material, "normal_map", None) is not None
+
+
+def _incident(light: Light, samples: SurfaceSamples, normal: Tensor) -> tuple[Tensor, Tensor]:
+    """Direction to a delta light, and irradiance times cosine (P, C), zero in shadow."""
+    direction, irradiance = light(samples.position)
+    cosine = dot(normal, direction).clamp(min=0)
+    if samples.visible is not None:
+        lit = samples.visible(samples.position.detach(), direction.detach())
+        cosine = torch.where(lit, cosine, 0.0)
+    return direction, irradiance * cosine[:, None]
+
+
+def _radiance(scene: Scene, shape: Shape, samples: SurfaceSamples) -> Tensor:
+    material: Material = shape.material  # type: ignore[assignment]
+    if not material.has_lobes:
+        return _radiance_of_brdf(scene, shape, samples, material)
+    lobes = material.lobes(_surface_points(shape, samples))
+    if lobes.f0 is None or lobes.roughness is None:
+        return lobes.albedo * (_irradiance(scene, shape, samples) / torch.pi)
+    return _radiance_of_lobes(scene, shape, samples, lobes)
+
+
+def _radiance_of_lobes(scene: Scene, shape: Shape, samples: SurfaceSamples, lobes: Lobes) -> Tensor:
+    """A diffuse part under a GGX lobe."""
+    assert lobes.f0 is not None
+    assert lobes.roughness is not None
+    normal, wo = _normal(shape, samples)[0], samples.toward_camera
+    radiance = samples.state.vertices.new_zeros(len(samples), scene.background.shape[-1])
+    for light in scene.lights.values():
+        if isinstance(light, DistributedLight):
+            cosine = dot(normal, wo).clamp(min=0)
+            matte = lobes.matte_albedo(cosine) * light.irradiance(normal) / torch.pi
+            radiance = radiance + matte + light.specular(normal, wo, lobes.f0, lobes.roughness.expand(len(samples)))
+        else:
+            wi, arriving = _incident(light, samples, normal)  # type: ignore[arg-type]
+            radiance = radiance + lobes_brdf(normal, wi, wo, lobes) * arriving
+    return radiance
+
+
+def _radiance_of_brdf(scene: Scene, shape: Shape, samples: SurfaceSamples, material: Material) -> Tensor:
+    """Any BRDF, under lights without extent."""
+    normal = _normal(shape, samples)[0]
+    radiance = samples.state.vertices.new_zeros(len(samples), scene.background.shape[-1])
+    for name, light in scene.lights.items():
+        if isinstance(light, DistributedLight):
+            kind = type(material).__name__
+            raise InputError(
+                f"light {name!r}", f"a light without extent on {kind}, which has no closed form under another",
+                type(light).__name__, "use Lambert, GGX or MetallicRoughness, or directional and point lights",
+            )  # fmt: skip
+        wi, arriving = _incident(light, samples, normal)  # type: ignore[arg-type]
+        radiance = radiance + material(normal, wi, samples.toward_camera) * arriving
+    return radiance
