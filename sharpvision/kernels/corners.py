@@ -24,21 +24,30 @@ class Corners:
 _kept: WeakIdKeyDictionary = WeakIdKeyDictionary()
 
 
-def corners_of(faces: Int[Tensor, "f 3"], vertices: int) -> Corners:
-    """The corners at each of `vertices` vertices; found once for a tensor that isn't written to, and kept with it.
+def corners_of(faces: Int[Tensor, "f 3"], vertices: int | None = None) -> Corners:
+    """The corners at each of `vertices` vertices (by default as many as `faces` name), not negative.
+
+    Found once for a tensor that isn't written to, and kept with it. Raises `ValueError` where `faces` name more.
 
     >>> corners = corners_of(torch.tensor([[0, 1, 2], [2, 1, 3]]), 5)
     >>> corners.first.tolist(), corners.corner.tolist()
     ([0, 1, 3, 5, 6, 6], [0, 1, 4, 2, 3, 5])
     """
-    key = (vertices, faces._version)
+    version = 0 if faces.is_inference() else faces._version
     kept = _kept.get(faces)
-    if kept is None or kept[0] != key:
+    if kept is None or kept[0] != version:
+        kept = (version, {})
+        _kept[faces] = kept
+    found: dict[int | None, Corners] = kept[1]
+    if vertices not in found:
         with torch.no_grad():
             flat = faces.reshape(-1)
-            first = torch.zeros(vertices + 1, dtype=torch.int32, device=faces.device)
-            first[1:] = torch.bincount(flat, minlength=vertices).cumsum(0)
-            kept = (key, Corners(first, flat.argsort(stable=True).to(torch.int32)))
-        _kept[faces] = kept
-    corners: Corners = kept[1]
-    return corners
+            ends = torch.bincount(flat, minlength=vertices or 0).cumsum(0)
+            if vertices is not None and len(ends) > vertices:
+                raise ValueError(f"faces must index {vertices} vertices, not {len(ends) - 1}")
+            first = torch.zeros(len(ends) + 1, dtype=torch.int32, device=faces.device)
+            first[1:] = ends
+            other = next(iter(found.values()), None)
+            corner = flat.argsort(stable=True).to(torch.int32) if other is None else other.corner
+            found[vertices] = Corners(first, corner)
+    return found[vertices]

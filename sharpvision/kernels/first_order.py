@@ -7,6 +7,7 @@ through them; a batch of `vmap` is a loop.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import torch
@@ -24,8 +25,8 @@ Tangent = Callable[..., Tensor]
 def first_order(name: str, value: Value, gradient: Gradient, tangent: Tangent) -> Callable[..., Tensor]:
     """The operation (setting, *inputs) -> result, differentiable once in reverse and in forward mode.
 
-    `setting` is what has no derivative, of any type. Inputs reach the three functions contiguous. A second
-    derivative raises `RuntimeError`.
+    `setting` is what has no derivative: dataclasses and tuples of tensors and other values. Inputs reach the three
+    functions contiguous. A second derivative raises `RuntimeError`, a batch of settings under `vmap` `ValueError`.
     """
 
     class Derivative(Function):
@@ -52,7 +53,7 @@ def first_order(name: str, value: Value, gradient: Gradient, tangent: Tangent) -
 
         @staticmethod
         def forward(setting: Any, *inputs: Tensor) -> tuple[Tensor, ...]:
-            return value(setting, *(v.contiguous() for v in inputs))
+            return value(bare(setting), *(v.contiguous() for v in inputs))
 
         @staticmethod
         def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -66,7 +67,7 @@ def first_order(name: str, value: Value, gradient: Gradient, tangent: Tangent) -
             setting, wanted = ctx.setting, ctx.needs_input_grad[1:]
 
             def found(*inputs: Tensor) -> tuple[Tensor, ...]:
-                each = gradient(setting, wanted, *inputs)
+                each = gradient(bare(setting), wanted, *inputs)
                 return tuple(v for v, want in zip(each, wanted, strict=True) if want and v is not None)
 
             parts = iter(Derivative.apply(found, gradients[0], *ctx.saved_tensors))
@@ -79,7 +80,7 @@ def first_order(name: str, value: Value, gradient: Gradient, tangent: Tangent) -
 
             def change(*inputs: Tensor) -> tuple[Tensor, ...]:
                 given = iter(inputs[:count])
-                return (tangent(setting, [next(given) if m else None for m in moving], *inputs[count:]),)
+                return (tangent(bare(setting), [next(given) if m else None for m in moving], *inputs[count:]),)
 
             (result,) = Derivative.apply(change, *(v for v in tangents if v is not None), *ctx.saved_tensors)
             return result, *(None for _ in range(kept - 1))
@@ -96,6 +97,23 @@ def first_order(name: str, value: Value, gradient: Gradient, tangent: Tangent) -
         return result
 
     return operation
+
+
+def bare(setting: Any) -> Any:
+    """The same without the wrappers of `torch.func` around tensors made inside a transformation; itself if none is."""
+    if isinstance(setting, Tensor):
+        while torch._C._functorch.is_functorch_wrapped_tensor(setting):
+            if torch._C._functorch.is_batchedtensor(setting):
+                raise ValueError("vmap can't batch faces or points; give it a batch of coordinates or values")
+            setting = torch._C._functorch.get_unwrapped(setting)
+    elif isinstance(setting, tuple):
+        setting = tuple(bare(v) for v in setting)
+    elif is_dataclass(setting) and not isinstance(setting, type):
+        old = {f.name: getattr(setting, f.name) for f in fields(setting)}
+        new = {name: bare(v) for name, v in old.items()}
+        if any(new[name] is not v for name, v in old.items()):
+            setting = replace(setting, **new)
+    return setting
 
 
 def _one_by_one(
