@@ -55,7 +55,7 @@ def revolution(
     around = torch.arange(segments + 1, dtype=profile.dtype).expand(rows, -1).clone()
     around[pole] -= 0.5  # the middle of the triangle, whose corner at a pole above is its right one
     around[:1][pole[:1]] += 1.0
-    uv = torch.stack([(around / segments).clamp(0, 1), along[:, None].expand_as(around)], -1).reshape(-1, 2)
+    uv = torch.stack([around / segments, along[:, None].expand_as(around)], -1).clamp(0, 1).reshape(-1, 2)
 
     whole = ~pole[:, None].expand(-1, segments)
     lower, upper = whole[:-1], whole[1:]  # which half of each quadrilateral has an area
