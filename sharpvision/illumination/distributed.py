@@ -36,7 +36,7 @@ class DistributedLight(nn.Module, ABC):
         f0: Float[Tensor, "*#batch c"],
         roughness: Float[Tensor, "*#batch"],
     ) -> Float[Tensor, "*batch c"]:
-        """Radiance of one GGX lobe under this light: the light blurred along the mirror direction, times the lobe's albedo.
+        """Radiance of one GGX lobe under this light: the light seen blurred in the mirror direction.
 
         L = (f0 A + B) L_blurred(2 (n.wo) n - wo), A and B the fit of the lobe's albedo by Karis 2014 (Physically based
         shading on mobile) over n.wo and sqrt(roughness). An approximation: the lobe is taken as round about the mirror

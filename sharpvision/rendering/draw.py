@@ -10,8 +10,10 @@ from sharpvision.illumination import Ambient, Directional, SphericalHarmonics
 from sharpvision.kernels.antialias_function import antialias
 from sharpvision.kernels.batch import Batch
 from sharpvision.kernels.interpolate import interpolate
+from sharpvision.kernels.plain_values import outside_transforms, plain_values
 from sharpvision.kernels.raster_types import Plan, Points
 from sharpvision.kernels.rasterize import rasterize
+from sharpvision.kernels.shade import irradiance_directional, irradiance_sh
 from sharpvision.kernels.silhouette_plan import PlanSettings, plan
 from sharpvision.rendering.buffers import Buffers
 from sharpvision.rendering.geometry import SceneTopology, SurfaceState, surface_of, topology_of
@@ -22,6 +24,7 @@ from sharpvision.rendering.shading import albedo_at, radiance_at, shading_at
 from sharpvision.rendering.shadows import visibility_of
 from sharpvision.rendering.window import Window
 
+_SEEN_BY_AREA = {"image", "alpha"}
 _AT_CENTRES = {"depth", "normal", "uv", "face", "albedo", "shading"}
 
 
@@ -35,16 +38,18 @@ def draw(scene: Scene, view: View, window: Window, settings: RenderSettings) -> 
     if window.top:
         rows = rows - rows[:, 3:] * rows.new_tensor([0.0, window.top, 0.0, 0.0])
     rows = rows.contiguous()
-    batch = Batch.of_one_mesh(topology.faces, topology.vertices, views=views, height=window.rows, width=view.width)
-    raster = rasterize(rows.detach(), batch, settings.near)
-    wanted: dict[str, Tensor] = {}
+    places = plain_values(rows)
+    with torch.no_grad(), outside_transforms():
+        size = {"views": views, "height": window.rows, "width": view.width}
+        batch = Batch.of_one_mesh(topology.faces, topology.vertices, **size)
+        raster = rasterize(places, batch, settings.near)
+        layouts = [plan(places, batch, raster, topology.edges, s) for s in _plans(settings)]
     context = _Context(scene, view, topology, state, rows, batch, settings)
-    if {"image", "alpha"} & set(settings.buffers):
-        layout = plan(rows.detach(), batch, raster, topology.edges, _plan_settings(settings))
-        wanted |= _image(context, layout, window)
+    wanted: dict[str, Tensor] = {}
+    if _SEEN_BY_AREA & set(settings.buffers):
+        wanted |= _image(context, layouts[0], window)
     if _AT_CENTRES & set(settings.buffers):
-        centres = plan(rows.detach(), batch, raster, topology.edges, PlanSettings(silhouettes=False, near=settings.near))
-        wanted |= _at_centres(context, centres)
+        wanted |= _at_centres(context, layouts[-1])
     return Buffers(**wanted)
 
 
@@ -81,13 +86,24 @@ class _Context:
 
     def _irradiance(self, points: Points, light: nn.Module) -> Tensor | None:
         """By a fused kernel, of the lights that have one."""
+        surface = (points, self.projected, self.batch, self.state.normals, self.topology.normal_faces)
+        if isinstance(light, SphericalHarmonics) and light.coefficients.dim() == 2:
+            return irradiance_sh(*surface, light.coefficients)
+        if isinstance(light, Directional) and light.direction_raw.dim() == 1:
+            return irradiance_directional(*surface, (light.direction, light.irradiance))
+        if isinstance(light, Ambient):
+            return (torch.pi * light.level).expand(len(points), -1)
         return None
 
 
-def _plan_settings(settings: RenderSettings) -> PlanSettings:
+def _plans(settings: RenderSettings) -> list[PlanSettings]:
+    """Of the image and of what is seen at centres, as far as they are wanted."""
     everywhere = settings.mode == "accurate"
     samples = 4 if everywhere or (settings.mode == "default" and settings.silhouettes) else 1
-    return PlanSettings(samples=samples, everywhere=everywhere, silhouettes=settings.silhouettes, near=settings.near)
+    by_area = PlanSettings(samples, everywhere, settings.silhouettes, settings.near)
+    at_centres = PlanSettings(1, False, False, settings.near)
+    wanted = [by_area] if _SEEN_BY_AREA & set(settings.buffers) else []
+    return wanted + ([at_centres] if _AT_CENTRES & set(settings.buffers) else [])
 
 
 def _image(context: _Context, layout: Plan, window: Window) -> dict[str, Tensor]:

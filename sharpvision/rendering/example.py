@@ -12,7 +12,7 @@ from sharpvision.rendering.scene import Scene, Shape
 
 
 def example_scene(size: tuple[int, int] = (128, 128), subdivisions: int = 3) -> tuple[Scene, View]:
-    """A matte `ball` of radius 1 under a `sky` that is brighter above (y), seen from distance 3; `size` (height, width).
+    """A matte `ball` of radius 1 under a `sky` brighter above (y), seen from distance 3; `size` (height, width).
 
     >>> scene, view = example_scene()
     >>> len(scene.shapes["ball"].faces), view.height

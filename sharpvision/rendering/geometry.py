@@ -10,6 +10,7 @@ from torch import Tensor
 from sharpvision.geometry.edges import edges_of
 from sharpvision.kernels.corners import Corners, corners_of
 from sharpvision.kernels.normals import vertex_normals
+from sharpvision.kernels.plain_values import outside_transforms, plain_values
 from sharpvision.kernels.silhouette_edges import MeshEdges
 from sharpvision.rendering.scene import Scene, Shape
 
@@ -48,19 +49,20 @@ def topology_of(scene: Scene) -> SceneTopology:
     key = tuple((id(v), v.device) for s in shapes for v in (s.faces, s.normal_faces, s.uv_faces) if v is not None)
     kept = scene.__dict__.get("_topology")
     if kept is None or kept[0] != key:
-        with torch.no_grad():
-            kept = (key, _build(shapes))
+        places = plain_values(torch.cat([s.vertices for s in shapes]))
+        with torch.no_grad(), outside_transforms():
+            kept = (key, _build(shapes, places))
         scene.__dict__["_topology"] = kept
     topology: SceneTopology = kept[1]
     return topology
 
 
-def _build(shapes: list[Shape]) -> SceneTopology:
+def _build(shapes: list[Shape], places: Tensor) -> SceneTopology:
     faces, normal_faces, uv_faces, uvs = [], [], [], []
     vertex = normal = texture = 0
     for shape in shapes:
         own = shape.faces if shape.normal_faces is None else shape.normal_faces
-        uv = shape.vertices.new_zeros(1, 2) if shape.uv is None else shape.uv
+        uv = places.new_zeros(1, 2) if shape.uv is None else shape.uv
         faces.append(shape.faces + vertex)
         normal_faces.append(own + normal)
         uv_faces.append(torch.zeros_like(shape.faces) + texture if shape.uv_faces is None else shape.uv_faces + texture)
@@ -71,12 +73,10 @@ def _build(shapes: list[Shape]) -> SceneTopology:
     packed = [torch.cat(v).to(torch.int32).contiguous() for v in (faces, normal_faces, uv_faces)]
     counts = torch.tensor([len(f) for f in faces], device=packed[0].device)
     face_shape = torch.repeat_interleave(torch.arange(len(faces), device=packed[0].device), counts)
-    places = torch.cat([s.vertices.detach() for s in shapes])
-    # Coincident vertices of different shapes are kept apart: an offset per shape that no coordinate reaches.
+    # Coincident vertices of different shapes are kept apart: by an offset for each shape that no coordinate reaches.
     span = 4 * places.abs().max().clamp(min=1) if len(places) else 1.0
-    shift = torch.repeat_interleave(
-        torch.arange(len(shapes), device=places.device), torch.tensor([len(s.vertices) for s in shapes]).to(places.device)
-    )
+    sizes = torch.tensor([len(s.vertices) for s in shapes], device=places.device)
+    shift = torch.repeat_interleave(torch.arange(len(shapes), device=places.device), sizes)
     apart = places.double() + (span * shift.to(places))[:, None].double()
     return SceneTopology(
         *packed, face_shape, torch.cat(uvs), vertex, normal, corners_of(packed[0], vertex),

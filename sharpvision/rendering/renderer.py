@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._C._functorch import is_batchedtensor
 
 from sharpvision.cameras import View
 from sharpvision.core.errors import InputError
@@ -43,7 +45,7 @@ class Renderer(nn.Module):
         super().__init__()
         self.scene, self.view = scene, view
         self.settings = RenderSettings(buffers=("image",)) if settings is None else settings
-        self.number = next(_NUMBERS)
+        self.number, self.views = next(_NUMBERS), view.batch_shape
         _RENDERERS[self.number] = self
 
     def full_name(self, name: str) -> str:
@@ -65,9 +67,9 @@ class Renderer(nn.Module):
     def forward(self, parameters: Mapping[str, Tensor] | None = None) -> tuple[Tensor, ...]:
         """The floating buffers, in the order of `BufferName`."""
         parameters = {} if parameters is None else parameters
-        if not torch.compiler.is_compiling():
+        if not torch.compiler.is_compiling() and not any(is_batchedtensor(v) for v in parameters.values()):
             return _floating(self.buffers_with(parameters))
-        own = {name: value for name, value in self.named_parameters()}
+        own = dict(self.named_parameters())
         for name, value in parameters.items():
             own[self.full_name(name)] = value
         return tuple(_render_operation(self.number, list(own.values())))
@@ -99,7 +101,7 @@ def _shapes(renderer: Renderer, channels: int) -> list[tuple[int, ...]]:
         "image": (channels,), "alpha": (), "depth": (), "normal": (3,), "uv": (2,), "albedo": (channels,),
         "shading": (channels,),
     }  # fmt: skip
-    size = (*renderer.view.batch_shape, renderer.view.height, renderer.view.width)
+    size = (*renderer.views, renderer.view.height, renderer.view.width)
     return [(*size, *shape) for name, shape in inner.items() if name in renderer.settings.buffers]
 
 
@@ -120,15 +122,20 @@ def _(number: int, values: list[Tensor]) -> list[Tensor]:
 
 @torch.library.custom_op("sharpvision::render_backward", mutates_args=())
 def _render_gradient(number: int, values: list[Tensor], gradients: list[Tensor]) -> list[Tensor]:
-    with torch.enable_grad():
+    renderer = _RENDERERS[number]
+
+    def differentiated() -> list[Tensor]:
         leaves = [v.detach().requires_grad_() for v in values]
-        renderer = _RENDERERS[number]
         outputs = _floating(renderer.buffers_with(dict(zip(_names(renderer), leaves, strict=True))))
         pairs = [(o, g) for o, g in zip(outputs, gradients, strict=True) if o.requires_grad]
         found = torch.autograd.grad(
             [o for o, _ in pairs], leaves, [g for _, g in pairs], allow_unused=True, materialize_grads=True
         )
-    return [g.contiguous().clone() for g in found]
+        return [g.contiguous().clone() for g in found]
+
+    # An operation's body runs below autograd, where nothing is recorded; a thread of its own starts above it.
+    with ThreadPoolExecutor(1) as above:
+        return above.submit(differentiated).result()
 
 
 @_render_gradient.register_fake
@@ -146,3 +153,27 @@ def _backward(ctx: Any, gradients: list[Tensor]) -> tuple[None, list[Tensor]]:
 
 
 _render_operation.register_autograd(_backward, setup_context=_keep)
+
+
+@_render_operation.register_vmap
+def _(info: Any, in_dims: tuple[Any, ...], number: int, values: list[Tensor]) -> tuple[list[Tensor], list[int]]:
+    """One element after the other: their samples differ in number."""
+    each = [_render_operation(number, _picked(values, in_dims[1], i)) for i in range(info.batch_size)]
+    return [torch.stack(v) for v in zip(*each, strict=True)], [0 for _ in each[0]]
+
+
+@_render_gradient.register_vmap
+def _(
+    info: Any, in_dims: tuple[Any, ...], number: int, values: list[Tensor], gradients: list[Tensor]
+) -> tuple[list[Tensor], list[int]]:
+    each = [
+        _render_gradient(number, _picked(values, in_dims[1], i), _picked(gradients, in_dims[2], i))
+        for i in range(info.batch_size)
+    ]
+    return [torch.stack(v) for v in zip(*each, strict=True)], [0 for _ in each[0]]
+
+
+def _picked(values: list[Tensor], in_dims: Any, i: int) -> list[Tensor]:
+    """The i-th of a batch."""
+    dims = in_dims if isinstance(in_dims, list | tuple) else [in_dims] * len(values)
+    return [v if d is None else v.select(d, i).contiguous() for v, d in zip(values, dims, strict=True)]

@@ -15,12 +15,13 @@ class RenderSettings:
     """Settings of `render`.
 
     `mode`: `fast` takes one sample a pixel and adds an analytic coverage correction at silhouettes; `default` takes
-    four samples in the pixels of silhouettes; `accurate` four everywhere. All three have silhouette gradients (a boundary
-    integral); `silhouettes=False` leaves out the correction and these gradients: derivatives of visibility are then
-    absent. `near`: nothing nearer than this depth is drawn, in the unit of the scene. `shadows`: hard shadows of
+    four samples in the pixels of silhouettes; `accurate` four everywhere. All three have silhouette gradients (a
+    boundary integral); `silhouettes=False` leaves out the correction and these gradients: derivatives of visibility are
+    then absent. `near`: nothing nearer than this depth is drawn, in the unit of the scene. `shadows`: hard shadows of
     directional and point lights; their edges have no derivative. `buffers`: what is wanted; `image` alone is the
     cheapest. `tile_pixels`: more pixels than these, over all views, are rendered in strips one after the other, which
     bounds memory (`memory.estimated_bytes`); with gradients each strip is rendered again in the backward pass.
+    Raises `ValueError` for a `near` or `tile_pixels` that is not positive.
     """
 
     mode: Mode = "default"
