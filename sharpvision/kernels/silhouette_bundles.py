@@ -126,8 +126,8 @@ def bundle_types(real: type) -> SimpleNamespace:
 
 
 def band_size(items: int) -> int:
-    """Items of a band for kernels whose items are heavy: at most 16 bands."""
-    return max(1, -(-items // 16))
+    """Items of a band for kernels whose items are heavy: at most 8 bands."""
+    return max(1, -(-items // 8))
 
 
 def bundle(kind: Any, *sources: Any, **values: Any) -> Any:
@@ -157,6 +157,6 @@ def bundle_edges(edges: EdgeBatch, projected: Tensor) -> Any:
 
 
 def bundle_plan(plan: Plan) -> list[Any]:
-    """`Points` and `Plan`."""
+    """Structs `Points` and `Plan`."""
     types = bundle_types(real_of(plan.points.along))
     return [bundle(types.Points, plan.points), bundle(types.Plan, plan, plan.pieces, sample=plan.sample.view(-1))]

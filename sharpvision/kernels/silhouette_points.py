@@ -93,18 +93,21 @@ def _kernels(real: type) -> SimpleNamespace:
         return area
 
     @wp.func
-    def put(entry: int, pixel: int, at: vec2, writes: int, out: Points) -> int:
+    def put(
+        entry: int, pixel: int, at: vec2, writes: int, entry_count: wp.array(dtype=int), entry_first: wp.array(dtype=int),
+        pixels: wp.array(dtype=int), position: wp.array(dtype=vec2),
+    ) -> int:  # fmt: skip
         """Counts a point of an entry or writes where it is; its index, -1 for the background."""
         p = int(-1)
         if entry >= 0:
             if writes == 0:
-                out.entry_count[entry] = out.entry_count[entry] + 1
+                entry_count[entry] = entry_count[entry] + 1
                 p = 0
             else:
-                p = out.entry_first[entry]
-                out.entry_first[entry] = p + 1
-                out.pixel[p] = pixel
-                out.position[p] = at
+                p = entry_first[entry]
+                entry_first[entry] = p + 1
+                pixels[p] = pixel
+                position[p] = at
         return p
 
     @wp.func
@@ -166,22 +169,32 @@ def _kernels(real: type) -> SimpleNamespace:
         stop = pixels.tile_pixel[t + 1]
         height = scene.key.shape[1]
         width = scene.key.shape[2]
+        # Arrays by themselves: the compiler must read those of a struct again after each write.
+        entry = scene.entry
+        sample = plan.sample
+        entry_count = out.entry_count
+        entry_first = out.entry_first
+        point_pixel = out.pixel
+        position = out.position
+        next = int(-1)
+        if c < stop:
+            next = (v * height + pixels.place[c][1]) * width + pixels.place[c][0]
         for y in range(ty * scene.tile, wp.min((ty + 1) * scene.tile, height)):
             row = (v * height + y) * width
             for x in range(tx * scene.tile, wp.min((tx + 1) * scene.tile, width)):
                 pixel = row + x
                 centre = vec2(real(x) + half, real(y) + half)
                 single = bool(True)
-                if c < stop and pixels.place[c][0] == x and pixels.place[c][1] == y:
+                if pixel == next:
                     single = everywhere == 0
                     for n in range(pixels.first[c], pixels.first[c + 1]):
                         single = single and found.inner[n] < 0
                     if not single:
                         if writes != 0:
-                            plan.sample[pixel] = -2 - kept
+                            sample[pixel] = -2 - kept
                             plan.piece_first[kept] = cut
                         for k in range(found.offsets.shape[0]):
-                            p = put(found.sample[c, k], pixel, centre + found.offsets[k], writes, out)
+                            p = put(found.sample[c, k], pixel, centre + found.offsets[k], writes, entry_count, entry_first, point_pixel, position)
                             if writes != 0:
                                 plan.samples[kept, k] = p
                             elif p >= 0:
@@ -194,8 +207,8 @@ def _kernels(real: type) -> SimpleNamespace:
                                 second = kind & _INNER_IS_SECOND
                                 middle = centre + half * vec2(line[0] + line[2], line[1] + line[3])
                                 outside = centre + vec2(m[2], m[3])
-                                p = put(found.inner[n], pixel, middle, writes, out)
-                                r = put(found.outer[n], pixel, outside, writes, out)
+                                p = put(found.inner[n], pixel, middle, writes, entry_count, entry_first, point_pixel, position)
+                                r = put(found.outer[n], pixel, outside, writes, entry_count, entry_first, point_pixel, position)
                                 if writes == 0:
                                     total += 1
                                     if r >= 0:
@@ -213,10 +226,12 @@ def _kernels(real: type) -> SimpleNamespace:
                                 cut += 1
                         kept += 1
                     c += 1
+                    if c < stop:
+                        next = (v * height + pixels.place[c][1]) * width + pixels.place[c][0]
                 if single:
-                    p = put(scene.entry[pixel], pixel, centre, writes, out)
+                    p = put(entry[pixel], pixel, centre, writes, entry_count, entry_first, point_pixel, position)
                     if writes != 0:
-                        plan.sample[pixel] = p
+                        sample[pixel] = p
                     elif p >= 0:
                         total += 1
         if writes == 0:
@@ -274,15 +289,14 @@ def assembled(
         )  # fmt: skip
         return Plan(places, cuts, sample, ints(kept, len(found.offsets)), ints(kept + 1))
 
-    def run(writes: int, plan: Plan) -> None:
-        arguments = [*inputs, writes, *counts, *bundle_plan(plan)]
-        dispatch(_kernels(real).points, tiles, arguments, device, band_size(tiles))
-
-    run(0, room(0, 0, 0, count[0, :0]))
+    kernel, size = _kernels(real).points, band_size(tiles)
+    counted = types.Points()
+    counted.entry_count = warp_view(groups[1])
+    dispatch(kernel, tiles, [*inputs, 0, *counts, counted, types.Plan()], device, size)
     torch.cumsum(count, 1, dtype=torch.int32, out=before[:, 1:])
     points, kept, pieces = before[:, -1].tolist()
     plan = room(points, kept, pieces, _views(before[0], len(raster.entry), points))
-    run(1, plan)
+    dispatch(kernel, tiles, [*inputs, 1, *counts, *bundle_plan(plan)], device, size)
     return plan
 
 

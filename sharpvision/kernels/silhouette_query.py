@@ -45,6 +45,7 @@ def _kernels(real: type) -> SimpleNamespace:
     types = bundle_types(real)
     Scene, Edges, PixelPieces, Answers = types.Scene, types.Edges, types.PixelPieces, types.Answers
     close, far, margin = wp.constant(real(1e-5)), wp.constant(real(wp.inf)), wp.constant(real(0.51))
+    widest = wp.constant(real(0.51))
 
     @wp.func
     def entry_in_tile(face: int, v: int, tx: int, ty: int, scene: Scene) -> int:
@@ -88,26 +89,34 @@ def _kernels(real: type) -> SimpleNamespace:
         return sign * vec3(p[0] * q[1] - p[1] * q[0], p[1] * q[3] - p[3] * q[1], p[3] * q[0] - p[0] * q[3])
 
     @wp.func
-    def key_at(x: real, y: real, e0: vec3, e1: vec3, e2: vec3, q: vec3, w: vec3, near: real) -> real:
-        """Depth key of a triangle at (x, y), infinite outside of it and in front of the near plane."""
-        b0 = e0[0] + x * e0[1] + y * e0[2]
-        b1 = e1[0] + x * e1[1] + y * e1[2]
-        b2 = e2[0] + x * e2[1] + y * e2[2]
+    def key_at(e: vec3, q: vec3, w: vec3, near: real) -> real:
+        """Depth key where the three edge functions, not negative inside, are `e`; infinite outside and in front of the
+        near plane. A mean of the corners' keys with weights e w >= 0, so right for the thinnest triangle."""
         found = far
-        least = wp.min(wp.min(b0, b1), b2)
-        most = wp.max(wp.max(b0, b1), b2)
-        if least >= real(0.0) or most <= real(0.0):
-            total = b0 + b1 + b2
-            depth = b0 * w[0] + b1 * w[1] + b2 * w[2]
-            if total < real(0.0):
-                total = -total
-                depth = -depth
-                b0 = -b0
-                b1 = -b1
-                b2 = -b2
-            if depth > real(0.0) and depth >= near * total:
-                found = (b0 * q[0] + b1 * q[1] + b2 * q[2]) / depth
+        if e[0] >= real(0.0) and e[1] >= real(0.0) and e[2] >= real(0.0):
+            depth = wp.dot(e, w)
+            if depth > real(0.0) and depth >= near * (e[0] + e[1] + e[2]):
+                found = wp.dot(e, q) / depth
         return found
+
+    @wp.func
+    def ask(
+        p: int, at_centre: vec3, dx: vec3, dy: vec3, keys: vec3, depths: vec3, entry: int, near: real,
+        pixels: PixelPieces, sample_key: wp.array2d(dtype=real), piece_key: wp.array(dtype=real), out: Answers,
+    ):  # fmt: skip
+        """Tests a triangle at all points of a pixel; its edge functions: value at the centre, and slopes."""
+        for k in range(out.offsets.shape[0]):
+            o = out.offsets[k]
+            key = key_at(at_centre + o[0] * dx + o[1] * dy, keys, depths, near)
+            if key < sample_key[p, k]:
+                sample_key[p, k] = key
+                out.sample[p, k] = entry
+        for n in range(pixels.first[p], pixels.first[p + 1]):
+            m = pixels.middle[n]
+            key = key_at(at_centre + m[2] * dx + m[3] * dy, keys, depths, near)
+            if key < piece_key[n]:
+                piece_key[n] = key
+                out.outer[n] = entry
 
     @wp.kernel(module=module, enable_backward=False)
     def query(
@@ -127,7 +136,10 @@ def _kernels(real: type) -> SimpleNamespace:
             cx = real(tx * scene.tile) + half_tile
             cy = real(ty * scene.tile) + half_tile
             count = out.offsets.shape[0]
+            bounds = wp.vec4i(pixels.place[start][0], pixels.place[start][1], 0, pixels.place[stop - 1][1])
             for p in range(start, stop):
+                bounds[0] = wp.min(bounds[0], pixels.place[p][0])
+                bounds[2] = wp.max(bounds[2], pixels.place[p][0])
                 for k in range(count):
                     sample_key[p, k] = far
                     out.sample[p, k] = -1
@@ -143,41 +155,54 @@ def _kernels(real: type) -> SimpleNamespace:
                 box = vec4(real(-1e6), real(-1e6), real(1e6), real(1e6))
                 if a[3] >= near and b[3] >= near and c[3] >= near:
                     box = outline_box(a, b, c)
-                ready = bool(False)
-                e0 = vec3()
-                e1 = vec3()
-                e2 = vec3()
                 keys = vec3(a[2], b[2], c[2])
                 depths = vec3(a[3], b[3], c[3])
                 p = int(start)
                 last = int(stop)
-                if stop - start == scene.tile * scene.tile:  # a full tile: no need to look for the box's rows
-                    p = start + scene.tile * wp.max(int(wp.ceil(box[1] + half_tile - real(0.5))), 0)
-                    last = start + scene.tile * wp.min(int(wp.floor(box[3] + half_tile + real(0.5))), scene.tile)
-                while p < last:
-                    px = real(pixels.place[p][0]) + real(0.5) - cx
-                    py = real(pixels.place[p][1]) + real(0.5) - cy
-                    if py > box[3]:
+                if real(bounds[0]) - cx > box[2] or real(bounds[2] + 1) - cx < box[0]:
+                    last = start
+                if real(bounds[1]) - cy > box[3] or real(bounds[3] + 1) - cy < box[1]:
+                    last = start
+                skip = int(0)
+                row_stop = int(-1)
+                if last - start == scene.tile * scene.tile:  # a full tile: straight to the box's rows and columns
+                    x0 = wp.max(int(wp.ceil(box[0] + half_tile - real(0.5))), 0)
+                    x1 = wp.min(int(wp.floor(box[2] + half_tile + real(0.5))), scene.tile)
+                    p = start + scene.tile * wp.max(int(wp.ceil(box[1] + half_tile - real(0.5))), 0) + x0
+                    skip = scene.tile - (x1 - x0)
+                    row_stop = p + x1 - x0
+                    if x1 <= x0:
                         last = p
-                    elif px >= box[0] and px <= box[2] and py >= box[1]:
-                        if not ready:
-                            ready = True
-                            e0 = edge_function(b, c, face[1], face[2])
-                            e1 = edge_function(c, a, face[2], face[0])
-                            e2 = edge_function(a, b, face[0], face[1])
-                        for k in range(count):
-                            o = out.offsets[k]
-                            key = key_at(px + o[0], py + o[1], e0, e1, e2, keys, depths, near)
-                            if key < sample_key[p, k]:
-                                sample_key[p, k] = key
-                                out.sample[p, k] = entry
-                        for n in range(pixels.first[p], pixels.first[p + 1]):
-                            m = pixels.middle[n]
-                            key = key_at(px + m[2], py + m[3], e0, e1, e2, keys, depths, near)
-                            if key < piece_key[n]:
-                                piece_key[n] = key
-                                out.outer[n] = entry
-                    p += 1
+                if p < last:
+                    e0 = edge_function(b, c, face[1], face[2])
+                    e1 = edge_function(c, a, face[2], face[0])
+                    e2 = edge_function(a, b, face[0], face[1])
+                    base = vec3(e0[0], e1[0], e2[0])
+                    dx = vec3(e0[1], e1[1], e2[1])
+                    dy = vec3(e0[2], e1[2], e2[2])
+                    if wp.dot(base, depths) < real(0.0):  # the determinant of the corners: now positive inside
+                        base = -base
+                        dx = -dx
+                        dy = -dy
+                    reach = vec3()
+                    for k in range(3):
+                        reach[k] = widest * (wp.abs(dx[k]) + wp.abs(dy[k]))
+                    while p < last:
+                        px = real(pixels.place[p][0]) + real(0.5) - cx
+                        py = real(pixels.place[p][1]) + real(0.5) - cy
+                        if py > box[3]:
+                            last = p
+                        elif px >= box[0] and px <= box[2] and py >= box[1]:
+                            e = base + px * dx + py * dy
+                            if e[0] + reach[0] >= real(0.0) and e[1] + reach[1] >= real(0.0):
+                                if e[2] + reach[2] >= real(0.0):
+                                    ask(
+                                        p, e, dx, dy, keys, depths, entry, near, pixels, sample_key, piece_key, out
+                                    )
+                        p += 1
+                        if p == row_stop:
+                            p += skip
+                            row_stop += scene.tile
             offset = scene.first_slot[v] - scene.first_face[v]
             for n in range(pixels.first[start], pixels.first[stop]):
                 kind = pixels.owner[n][1]

@@ -373,8 +373,7 @@ def edge_pieces(projected: Tensor, slots: int, edges: EdgeBatch, scene: Any, edg
     inputs = [
         scene, edge_bundle, warp_view(behind), warp_view(side), warp_view(chosen, wp.vec2i), warp_view(counts)
     ]  # fmt: skip
-    none = EdgePieces.empty(0, projected)
-    dispatch(kernel, blocks, [*inputs, 0, bundle(kind, none)], device, band_size(blocks))
+    dispatch(kernel, blocks, [*inputs, 0, kind()], device, band_size(blocks))
     torch.cumsum(counts[1], 0, out=counts[2])
     found = EdgePieces.empty(int(counts[2, -1]) if blocks else 0, projected)
     if len(found.cell):

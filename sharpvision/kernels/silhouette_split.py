@@ -227,13 +227,9 @@ def split_pieces(
         warp_view(before),
     ]  # fmt: skip
 
-    def run(writes: int, found: PixelPieces) -> None:
-        dispatch(
-            _kernels(real).split, tiles, [*inputs, writes, bundle(types.PixelPieces, found)], device, band_size(tiles)
-        )
-
-    run(0, PixelPieces.empty(before[0], 0, 0, like))
+    kernel, size = _kernels(real).split, band_size(tiles)
+    dispatch(kernel, tiles, [*inputs, 0, types.PixelPieces()], device, size)
     torch.cumsum(counts, 1, dtype=torch.int32, out=before[:, 1:])
     found = PixelPieces.empty(before[0], *before[:, -1].tolist(), like)
-    run(1, found)
+    dispatch(kernel, tiles, [*inputs, 1, bundle(types.PixelPieces, found)], device, size)
     return found
