@@ -8,8 +8,8 @@ from torch.utils.checkpoint import checkpoint
 
 from sharpvision.cameras import View
 from sharpvision.core.errors import InputError
+from sharpvision.rendering.backends import BACKENDS
 from sharpvision.rendering.buffers import Buffers, stacked
-from sharpvision.rendering.draw import draw
 from sharpvision.rendering.scene import Scene
 from sharpvision.rendering.settings import RenderSettings
 from sharpvision.rendering.window import Window
@@ -26,6 +26,7 @@ def render(scene: Scene, view: View, settings: RenderSettings | None = None, *, 
     mode with `torch.func.jvp`. Missing: lines where surfaces interpenetrate, borders of shadows, mirrors and
     transparency; a pixel's interior is differentiated at its samples, so parameters that move few samples are noisy.
     Several views (a batch shape (B,) of the view) are rendered together and give buffers with a leading axis.
+    `backend` `pytorch3d` (an extra) takes one sample a pixel and has no derivatives of visibility.
     Results do not depend on the number of threads. Memory: `rendering.memory.estimated_bytes`. Raises `InputError` for
     an unknown backend and for a background that does not fit the image.
 
@@ -36,6 +37,7 @@ def render(scene: Scene, view: View, settings: RenderSettings | None = None, *, 
     (torch.Size([32, 32, 3]), True)
     """
     settings = RenderSettings() if settings is None else settings
+    draw = BACKENDS[backend]
     views = _views(view)
     _check_background(scene, view)
     windows = _windows(view, max(1, views or 1), settings.tile_pixels)
