@@ -27,25 +27,20 @@ from sharpvision.kernels.raster_types import Plan
 
 start_warp()
 
+RUN = 128
+
 
 @cache
-def _kernels(real: type) -> SimpleNamespace:
+def _kernels(real: type, channels: int) -> SimpleNamespace:
+    """Colours are vectors of a fixed length, so each number of channels has kernels of its own."""
     vec2 = wp.types.vector(2, real)
     vec4 = wp.types.vector(4, real)
-    module = kernel_module(__name__, real)
+    color = wp.types.vector(channels, real)
+    module = kernel_module(f"{__name__}.{channels}", real)
 
     @wp.func
-    def radiance_of(radiance: wp.array2d(dtype=real), background: wp.array2d(dtype=real), p: int, row: int, c: int):
-        value = real(0.0)
-        if p >= 0:
-            value = radiance[p, c]
-        else:
-            value = background[row, c]
-        return value
-
-    @wp.func
-    def middle(projected: wp.array(dtype=vec4), rows: wp.array2d(dtype=int), t: real, n: int) -> vec4:
-        return (real(1.0) - t) * projected[rows[n, 0]] + t * projected[rows[n, 1]]
+    def middle(projected: wp.array(dtype=vec4), rows: wp.vec2i, t: real) -> vec4:
+        return (real(1.0) - t) * projected[rows[0]] + t * projected[rows[1]]
 
     @wp.func
     def normal_speed(m: vec4, dm: vec4, normal: vec2) -> real:
@@ -56,109 +51,125 @@ def _kernels(real: type) -> SimpleNamespace:
 
     @wp.kernel(module=module, enable_backward=False)
     def assemble(
-        first: int, radiance: wp.array2d(dtype=real), background: wp.array2d(dtype=real),
+        first: int, run: int, radiance: wp.array(dtype=color), background: wp.array(dtype=color),
         sample: wp.array(dtype=int), samples: wp.array2d(dtype=int), piece_first: wp.array(dtype=int),
         weight: wp.array(dtype=real), inner: wp.array(dtype=int), outer: wp.array(dtype=int),
-        image: wp.array2d(dtype=real),
+        image: wp.array(dtype=color),
     ):  # fmt: skip
-        i = first + wp.tid()
-        row = i % background.shape[0]
-        s = sample[i]
-        for c in range(image.shape[1]):
-            value = real(0.0)
-            if s >= -1:
-                value = radiance_of(radiance, background, s, row, c)
+        """A run of pixels."""
+        start = (first + wp.tid()) * run
+        rows = background.shape[0]
+        for i in range(start, wp.min(start + run, image.shape[0])):
+            s = sample[i]
+            if s >= 0:
+                image[i] = radiance[s]
             else:
-                q = -2 - s
-                for k in range(samples.shape[1]):
-                    value += radiance_of(radiance, background, samples[q, k], row, c)
-                value /= real(samples.shape[1])
-                for n in range(piece_first[q], piece_first[q + 1]):
-                    jump = radiance[inner[n], c] - radiance_of(radiance, background, outer[n], row, c)
-                    value += weight[n] * jump
-            image[i, c] = value
+                row = int(0)
+                if rows > 1:
+                    row = i % rows
+                ground = background[row]
+                if s == -1:
+                    image[i] = ground
+                else:
+                    q = -2 - s
+                    value = color()
+                    for k in range(samples.shape[1]):
+                        p = samples[q, k]
+                        if p >= 0:
+                            value += radiance[p]
+                        else:
+                            value += ground
+                    value /= real(samples.shape[1])
+                    for n in range(piece_first[q], piece_first[q + 1]):
+                        beyond = ground
+                        if outer[n] >= 0:
+                            beyond = radiance[outer[n]]
+                        value += weight[n] * (radiance[inner[n]] - beyond)
+                    image[i] = value
 
     @wp.kernel(module=module, enable_backward=False)
     def distribute(
-        first: int, gradient: wp.array2d(dtype=real), rows: int, sample: wp.array(dtype=int),
+        first: int, run: int, gradient: wp.array(dtype=color), rows: int, sample: wp.array(dtype=int),
         samples: wp.array2d(dtype=int), piece_first: wp.array(dtype=int), weight: wp.array(dtype=real),
-        inner: wp.array(dtype=int), outer: wp.array(dtype=int), d_radiance: wp.array2d(dtype=real),
-        d_background: wp.array2d(dtype=real),
+        inner: wp.array(dtype=int), outer: wp.array(dtype=int), d_radiance: wp.array(dtype=color),
+        d_background: wp.array(dtype=color),
     ):  # fmt: skip
         """Transpose of `assemble`; a point belongs to one pixel in one role, so nothing is written twice."""
-        i = first + wp.tid()
-        s = sample[i]
-        for c in range(gradient.shape[1]):
-            g = gradient[i, c]
-            ground = real(0.0)
-            if s == -1:
-                ground = g
-            elif s >= 0:
-                d_radiance[s, c] = g
+        start = (first + wp.tid()) * run
+        for i in range(start, wp.min(start + run, gradient.shape[0])):
+            s = sample[i]
+            ground = color()
+            if s >= 0:
+                d_radiance[s] = gradient[i]
+            elif s == -1:
+                ground = gradient[i]
             else:
+                g = gradient[i]
                 q = -2 - s
                 share = g / real(samples.shape[1])
                 for k in range(samples.shape[1]):
                     p = samples[q, k]
                     if p >= 0:
-                        d_radiance[p, c] = share
+                        d_radiance[p] = share
                     else:
                         ground += share
                 for n in range(piece_first[q], piece_first[q + 1]):
-                    d_radiance[inner[n], c] = weight[n] * g
+                    d_radiance[inner[n]] = weight[n] * g
                     if outer[n] >= 0:
-                        d_radiance[outer[n], c] = -weight[n] * g
+                        d_radiance[outer[n]] = -weight[n] * g
                     else:
                         ground -= weight[n] * g
             if rows > 0:
-                d_background[i, c] = ground
+                d_background[i] = ground
 
     @wp.kernel(module=module, enable_backward=False)
     def jumps(
-        first: int, radiance: wp.array2d(dtype=real), background: wp.array2d(dtype=real), pixel: wp.array(dtype=int),
+        first: int, radiance: wp.array(dtype=color), background: wp.array(dtype=color), pixel: wp.array(dtype=int),
         length: wp.array(dtype=real), inner: wp.array(dtype=int), outer: wp.array(dtype=int),
-        jump: wp.array2d(dtype=real),
+        jump: wp.array(dtype=color),
     ):  # fmt: skip
         """length * (inner - outer radiance) of each piece."""
         n = first + wp.tid()
-        row = pixel[n] % background.shape[0]
-        for c in range(jump.shape[1]):
-            jump[n, c] = length[n] * (radiance[inner[n], c] - radiance_of(radiance, background, outer[n], row, c))
+        beyond = background[pixel[n] % background.shape[0]]
+        if outer[n] >= 0:
+            beyond = radiance[outer[n]]
+        jump[n] = length[n] * (radiance[inner[n]] - beyond)
 
     @wp.kernel(module=module, enable_backward=False)
     def push(
-        first: int, jump: wp.array2d(dtype=real), gradient: wp.array2d(dtype=real), pixel: wp.array(dtype=int),
-        rows: wp.array2d(dtype=int), along: wp.array(dtype=real), normal: wp.array(dtype=vec2),
+        first: int, jump: wp.array(dtype=color), gradient: wp.array(dtype=color), pixel: wp.array(dtype=int),
+        rows: wp.array(dtype=wp.vec2i), along: wp.array(dtype=real), normal: wp.array(dtype=vec2),
         projected: wp.array(dtype=vec4), d_projected: wp.array(dtype=vec4),
     ):  # fmt: skip
         """The boundary integral's gradient, added to the edges' ends: pieces one after the other, by one thread."""
         for n in range(jump.shape[0]):
-            g = real(0.0)
-            for c in range(jump.shape[1]):
-                g += jump[n, c] * gradient[pixel[n], c]
-            m = middle(projected, rows, along[n], n)
+            g = wp.dot(jump[n], gradient[pixel[n]])
+            t = along[n]
+            m = middle(projected, rows[n], t)
             gx = g * normal[n][0] / m[3]
             gy = g * normal[n][1] / m[3]
             push_m = vec4(gx, gy, real(0.0), -(gx * m[0] + gy * m[1]) / m[3])
-            d_projected[rows[n, 0]] = d_projected[rows[n, 0]] + (real(1.0) - along[n]) * push_m
-            d_projected[rows[n, 1]] = d_projected[rows[n, 1]] + along[n] * push_m
+            d_projected[rows[n][0]] = d_projected[rows[n][0]] + (real(1.0) - t) * push_m
+            d_projected[rows[n][1]] = d_projected[rows[n][1]] + t * push_m
 
     @wp.kernel(module=module, enable_backward=False)
     def sweep(
-        first: int, jump: wp.array2d(dtype=real), pixel_of: wp.array(dtype=int), piece_first: wp.array(dtype=int),
-        rows: wp.array2d(dtype=int), along: wp.array(dtype=real), normal: wp.array(dtype=vec2),
-        projected: wp.array(dtype=vec4), tangent: wp.array(dtype=vec4), image: wp.array2d(dtype=real),
+        first: int, jump: wp.array(dtype=color), pixel_of: wp.array(dtype=int), piece_first: wp.array(dtype=int),
+        rows: wp.array(dtype=wp.vec2i), along: wp.array(dtype=real), normal: wp.array(dtype=vec2),
+        projected: wp.array(dtype=vec4), tangent: wp.array(dtype=vec4), image: wp.array(dtype=color),
     ):  # fmt: skip
         """Adds the boundary integral's change of the image; an item is a pixel with pieces."""
         q = first + wp.tid()
+        change = color()
         for n in range(piece_first[q], piece_first[q + 1]):
-            m = middle(projected, rows, along[n], n)
-            dm = middle(tangent, rows, along[n], n)
-            speed = normal_speed(m, dm, normal[n])
-            for c in range(image.shape[1]):
-                image[pixel_of[q], c] = image[pixel_of[q], c] + speed * jump[n, c]
+            m = middle(projected, rows[n], along[n])
+            change += normal_speed(m, middle(tangent, rows[n], along[n]), normal[n]) * jump[n]
+        if piece_first[q + 1] > piece_first[q]:
+            image[pixel_of[q]] = image[pixel_of[q]] + change
 
-    return SimpleNamespace(assemble=assemble, distribute=distribute, jumps=jumps, push=push, sweep=sweep)
+    return SimpleNamespace(
+        assemble=assemble, distribute=distribute, jumps=jumps, push=push, sweep=sweep, vec2=vec2, vec4=vec4, color=color
+    )
 
 
 def plan_tensors(plan: Plan) -> tuple[Tensor, ...]:
@@ -176,13 +187,21 @@ def _assembly(plan: tuple[Tensor, ...]) -> list[wp.array]:
     return [warp_view(v) for v in (sample.reshape(-1), samples, piece_first, coefficient, inner, outer)]
 
 
+def _runs(sample: Tensor) -> tuple[int, int]:
+    """Pixels an item, and items: an item costs some nanoseconds on a CPU, and on CUDA a thread does one pixel."""
+    run = RUN if sample.device.type == "cpu" else 1
+    return run, -(-sample.numel() // run)
+
+
 def assemble_image(radiance: Tensor, background: Tensor, plan: tuple[Tensor, ...]) -> Tensor:
     """The image (B, H, W, C) of radiances (P, C) and background (R, C), R = 1, H W or B H W rows; no derivative."""
     sample = plan[0]
     image = radiance.new_empty(*sample.shape, radiance.shape[1])
-    kernels = _kernels(real_of(radiance))
-    inputs = [warp_view(radiance), warp_view(background), *_assembly(plan), warp_view(image.view(-1, image.shape[-1]))]
-    dispatch(kernels.assemble, sample.numel(), inputs, radiance.device)
+    kernels = _kernels(real_of(radiance), radiance.shape[1])
+    radiances, ground = (warp_view(v, kernels.color) for v in (radiance, background))
+    run, items = _runs(sample)
+    inputs = [run, radiances, ground, *_assembly(plan), warp_view(image.view(-1, image.shape[-1]), kernels.color)]
+    dispatch(kernels.assemble, items, inputs, radiance.device)
     return image
 
 
@@ -191,9 +210,13 @@ def distribute_gradient(gradient: Tensor, points: int, plan: tuple[Tensor, ...],
     sample, channels = plan[0], gradient.shape[-1]
     d_radiance = gradient.new_empty(points, channels)
     d_background = gradient.new_empty(sample.numel() if ground else 0, channels)
-    flat = gradient.reshape(-1, channels)
-    inputs = [warp_view(flat), len(d_background), *_assembly(plan), warp_view(d_radiance), warp_view(d_background)]
-    dispatch(_kernels(real_of(gradient)).distribute, sample.numel(), inputs, gradient.device)
+    kernels = _kernels(real_of(gradient), channels)
+    flat, to_radiance, to_ground = (
+        warp_view(v, kernels.color) for v in (gradient.view(-1, channels), d_radiance, d_background)
+    )
+    run, items = _runs(sample)
+    inputs = [run, flat, len(d_background), *_assembly(plan), to_radiance, to_ground]
+    dispatch(kernels.distribute, items, inputs, gradient.device)
     return d_radiance, d_background
 
 
@@ -201,37 +224,38 @@ def piece_jumps(radiance: Tensor, background: Tensor, plan: tuple[Tensor, ...]) 
     """length * (inner - outer radiance) (N, C) of each piece."""
     _, _, _, pixel, _, _, _, length, _, inner, outer = plan
     jump = radiance.new_empty(len(pixel), radiance.shape[1])
-    inputs = [warp_view(v) for v in (radiance, background, pixel, length, inner, outer, jump)]
-    dispatch(_kernels(real_of(radiance)).jumps, len(pixel), inputs, radiance.device)
+    kernels = _kernels(real_of(radiance), radiance.shape[1])
+    radiances, ground, jumped = (warp_view(v, kernels.color) for v in (radiance, background, jump))
+    inputs = [radiances, ground, *(warp_view(v) for v in (pixel, length, inner, outer)), jumped]
+    dispatch(kernels.jumps, len(pixel), inputs, radiance.device)
     return jump
 
 
 def push_edges(jump: Tensor, gradient: Tensor, projected: Tensor, plan: tuple[Tensor, ...]) -> Tensor:
     """Gradient (rows, 4) of the boundary integral to the coordinates, for the image's gradient (B, H, W, C)."""
     _, _, _, pixel, rows, along, normal, *_ = plan
-    real = real_of(projected)
-    vec2, vec4 = wp.types.vector(2, real), wp.types.vector(4, real)
-    d_projected = torch.zeros_like(projected)
+    channels, d_projected = gradient.shape[-1], torch.zeros_like(projected)
+    kernels = _kernels(real_of(projected), channels)
     inputs = [
-        warp_view(jump), warp_view(gradient.reshape(-1, gradient.shape[-1])), warp_view(pixel), warp_view(rows),
-        warp_view(along), warp_view(normal, vec2), warp_view(projected, vec4), warp_view(d_projected, vec4),
+        warp_view(jump, kernels.color), warp_view(gradient.view(-1, channels), kernels.color), warp_view(pixel),
+        warp_view(rows, wp.vec2i), warp_view(along), warp_view(normal, kernels.vec2),
+        warp_view(projected, kernels.vec4), warp_view(d_projected, kernels.vec4),
     ]  # fmt: skip
-    dispatch(_kernels(real).push, 1, inputs, projected.device)
+    dispatch(kernels.push, 1, inputs, projected.device)
     return d_projected
 
 
 def sweep_edges(image: Tensor, jump: Tensor, projected: Tensor, tangent: Tensor, plan: tuple[Tensor, ...]) -> Tensor:
     """`image` plus its change by the boundary integral when the coordinates move by `tangent` (in place)."""
     _, _, piece_first, pixel, rows, along, normal, *_ = plan
-    real = real_of(projected)
-    vec2, vec4 = wp.types.vector(2, real), wp.types.vector(4, real)
+    kernels = _kernels(real_of(projected), image.shape[-1])
     count = piece_first.diff()
     owners = torch.zeros(len(count), dtype=torch.int32, device=image.device)
     owners[count > 0] = pixel[piece_first[:-1][count > 0].long()]
     inputs = [
-        warp_view(jump), warp_view(owners), warp_view(piece_first), warp_view(rows), warp_view(along),
-        warp_view(normal, vec2), warp_view(projected, vec4), warp_view(tangent, vec4),
-        warp_view(image.view(-1, image.shape[-1])),
+        warp_view(jump, kernels.color), warp_view(owners), warp_view(piece_first), warp_view(rows, wp.vec2i),
+        warp_view(along), warp_view(normal, kernels.vec2), warp_view(projected, kernels.vec4),
+        warp_view(tangent, kernels.vec4), warp_view(image.view(-1, image.shape[-1]), kernels.color),
     ]  # fmt: skip
-    dispatch(_kernels(real).sweep, len(count), inputs, image.device)
+    dispatch(kernels.sweep, len(count), inputs, image.device)
     return image
