@@ -111,7 +111,7 @@ def _radiance(scene: Scene, shape: Shape, samples: SurfaceSamples) -> Tensor:
         return _radiance_of_brdf(scene, shape, samples, material)
     lobes = material.lobes(_surface_points(shape, samples))
     if lobes.f0 is None or lobes.roughness is None:
-        return lobes.albedo * (_irradiance(scene, shape, samples) / torch.pi)
+        return (lobes.albedo / torch.pi) * _irradiance(scene, shape, samples)
     return _radiance_of_lobes(scene, shape, samples, lobes)
 
 

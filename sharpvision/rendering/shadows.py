@@ -9,11 +9,7 @@ from sharpvision.rendering.samples import Visibility
 
 
 def visibility_of(vertices: Tensor, faces: Tensor) -> Visibility:
-    """A test of rays from points of the surface against the whole scene; float32, without derivative.
-
-    A ray starts off its surface by a share of the scene's size (`kernels.visibility`), so a shadow that begins at a
-    contact is missing its first hair's breadth.
-    """
+    """A test of rays from points of the surface against the whole scene; float32, without derivative: see `visible`."""
     from sharpvision.kernels.visibility import Occluders, visible
 
     occluders = Occluders(vertices.float(), faces)

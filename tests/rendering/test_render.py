@@ -161,7 +161,7 @@ def test_gradients_of_light_and_material_are_finite_differences(name: str) -> No
         direction = torch.randn(start.shape, generator=g, dtype=DOUBLE)
         step = 1e-5
         expected = (loss(start + step * direction) - loss(start - step * direction)).detach() / (2 * step)
-        assert float((gradient * direction).sum()) == pytest.approx(float(expected), rel=1e-6)
+        assert float((gradient * direction).detach().sum()) == pytest.approx(float(expected), rel=1e-6)
 
 
 def test_gradient_of_coverage_is_the_motion_of_the_outline() -> None:
