@@ -54,12 +54,12 @@ def barycentric_functions(real: type) -> SimpleNamespace:
         w0 = b0 * r
         w1 = b1 * r
         w2 = b2 * r
-        if not (wp.min(wp.min(w0, w1), w2) >= outside and r != zero and wp.isfinite(r)):
+        if not (w0 >= outside and w1 >= outside and w2 >= outside and r * zero == zero and r != zero):
             w0 = wp.max(w0, zero)
             w1 = wp.max(w1, zero)
             w2 = wp.max(w2, zero)
             s = w0 + w1 + w2
-            if s > zero and wp.isfinite(s):
+            if s > zero and s * zero == zero:  # and finite
                 w0 = w0 / s
                 w1 = w1 / s
                 w2 = w2 / s

@@ -1,12 +1,14 @@
 """Sums over the points of faces, brought to vertices without atomics, in an order that no thread can change.
 
 A *group* is an entry that holds points. A kernel that runs over groups leaves what its three corners get in rows 3 g to
-3 g + 2; `gathered` sums, for every vertex of every view, the rows of the groups of the faces around it.
+3 g + 2. On a CPU one thread adds them up, group by group: few faces are seen, and asking all faces around all vertices
+costs ten times as much on a large mesh. On CUDA every vertex of every view asks the faces around it.
 """
 
 from dataclasses import dataclass
 from functools import cache
 from types import SimpleNamespace
+from typing import Any, Self
 
 import torch
 import warp as wp
@@ -14,14 +16,14 @@ from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 from sharpvision.kernels.batch import Batch
-from sharpvision.kernels.corners import Corners
+from sharpvision.kernels.corners import corners_of
 from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of, warp_view
 from sharpvision.kernels.launch import start_warp
 from sharpvision.kernels.raster_types import Points
 
 start_warp()
 
-BANDS = 8
+BANDS = 16
 LEAST_BAND = 256
 # Views have the same rows and see the same faces; have the same rows, but no face in common; have rows of their own.
 _SHARED, _DISJOINT, _OFFSET = wp.constant(0), wp.constant(1), wp.constant(2)
@@ -29,43 +31,42 @@ _SHARED, _DISJOINT, _OFFSET = wp.constant(0), wp.constant(1), wp.constant(2)
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """G entries that hold points, in the order of entries: group g holds points `first[g]` to `first[g] + count[g]` - 1
-    and belongs to a slot; slot s has groups `slot_group[s]` to `slot_group[s + 1]` - 1. All int32."""
+    """G entries that hold points, in the order of entries: group g holds points `first[g]` to `first[g] + count[g]` - 1,
+    on `face[g]` in `view[g]`. All int32."""
 
     first: Tensor
     count: Tensor
-    slot_group: Tensor
+    face: Tensor
+    view: Tensor
 
     def __len__(self) -> int:
         return len(self.first)
+
+    def of_slots(self, batch: Batch) -> Tensor:
+        """(S + 1,) int32: slot s has groups `[s]` to `[s + 1]` - 1."""
+        slot = (batch.first_slot[:-1] - batch.first_face)[self.view] + self.face
+        starts = torch.zeros(batch.slots + 1, dtype=torch.int32, device=slot.device)
+        starts[1:] = torch.bincount(slot, minlength=batch.slots).cumsum(0)
+        return starts
 
 
 _groups: WeakIdKeyDictionary = WeakIdKeyDictionary()
 
 
-def groups_of(points: Points, batch: Batch) -> Groups:
-    """The groups of a batch's points; found once and kept with the points."""
-    kept = _groups.get(points)
-    if kept is None or kept[0] is not batch:
+def groups_of(points: Points) -> Groups:
+    """The groups of points; found once and kept with them."""
+    groups: Groups | None = _groups.get(points)
+    if groups is None:
         with torch.no_grad():
-            kept = (batch, _compact(points, batch))
-        _groups[points] = kept
-    groups: Groups = kept[1]
+            filled = points.entry_count.nonzero()[:, 0]
+            first = points.entry_first[filled]
+            groups = Groups(first, points.entry_count[filled], points.face[first], points.view[first])
+        _groups[points] = groups
     return groups
 
 
-def _compact(points: Points, batch: Batch) -> Groups:
-    filled = points.entry_count.nonzero()[:, 0]
-    first, count = points.entry_first[filled], points.entry_count[filled]
-    view = points.view[first]
-    slot = (batch.first_slot[:-1] - batch.first_face)[view] + points.face[first]
-    slot_group = torch.zeros(batch.slots + 1, dtype=torch.int32, device=first.device)
-    torch.cumsum(torch.bincount(slot, minlength=batch.slots), 0, dtype=torch.int32, out=slot_group[1:])
-    return Groups(first, count, slot_group)
-
-
-def in_few_bands(kernel: wp.Kernel, items: int, inputs: list, device: torch.device) -> None:  # type: ignore[type-arg]
-    """`dispatch` in at most `BANDS` bands: for kernels that take well under a millisecond."""
+def in_few_bands(kernel: wp.Kernel, items: int, inputs: list[Any], device: torch.device) -> None:
+    """`dispatch` in at most `BANDS` bands: for kernels that take a few milliseconds at most."""
     dispatch(kernel, items, inputs, device, band_items=max(LEAST_BAND, -(-items // BANDS)))
 
 
@@ -133,24 +134,71 @@ def _kernels(real: type) -> SimpleNamespace:
                         b += 1
         out[r, w] = s
 
-    return SimpleNamespace(gather=gather)
+    @wp.kernel(module=module, enable_backward=False)
+    def scatter(
+        first: int, face: wp.array(dtype=int), view: wp.array(dtype=int), offset: wp.array(dtype=int),
+        faces: wp.array(dtype=wp.vec3i), rows: wp.array2d(dtype=vec4), out: wp.array2d(dtype=vec4),
+    ):  # fmt: skip
+        """All groups one after the other, for column `first` of four."""
+        w = first + wp.tid()
+        for g in range(face.shape[0]):
+            t = faces[face[g]]
+            shift = offset[view[g]]
+            for k in range(3):
+                r = t[k] + shift
+                out[r, w] = out[r, w] + rows[3 * g + k, w]
+
+    return SimpleNamespace(gather=gather, scatter=scatter)
 
 
-def gathered(rows: Tensor, groups: Groups, batch: Batch, corners: Corners, offset: Tensor, count: int) -> Tensor:
-    """Sums (count, 4 W) of the rows (3 G, 4 W) over the groups and corners at each vertex.
+@dataclass(frozen=True, eq=False)
+class CornerValues:
+    """Which row of some values a corner has: `faces` (F, 3) int32, plus `offset` (B,) int32 of the view."""
 
-    Vertex v of view b is row `offset[b]` + v of the result. `corners` of all the batch's faces. Raises `ValueError`
-    where offsets differ and descend.
+    faces: Tensor
+    offset: Tensor
+
+    @classmethod
+    def of(cls, faces: Tensor, offset: Tensor | None, batch: Batch) -> Self:
+        """No offset counts as zeros. Raises `ValueError` where `faces` differ in number from the batch's."""
+        if faces.shape != batch.faces.shape:
+            found, wanted = tuple(faces.shape), tuple(batch.faces.shape)
+            raise ValueError(f"the faces of values must be {wanted} as the batch's, not {found}")
+        return cls(faces.contiguous(), torch.zeros_like(batch.row_offset) if offset is None else offset.contiguous())
+
+    def views(self) -> list[Any]:
+        """Arguments of the kernels."""
+        return [warp_view(self.offset), warp_view(self.faces, wp.vec3i)]
+
+
+def scattered(rows: Tensor, groups: Groups, corners: CornerValues, count: int) -> Tensor:
+    """Sums (count, 4 W) of the groups' rows (3 G, 4 W) at the corners' rows: one thread for each four columns."""
+    real, width = real_of(rows), rows.shape[1] // 4
+    vec4 = wp.types.vector(4, real)
+    out = rows.new_zeros(count, rows.shape[1])
+    inputs = [
+        warp_view(groups.face), warp_view(groups.view), *corners.views(), warp_view(rows.view(-1, width, 4), vec4),
+        warp_view(out.view(-1, width, 4), vec4),
+    ]  # fmt: skip
+    dispatch(_kernels(real).scatter, width, inputs, rows.device, band_items=1)
+    return out
+
+
+def gathered(rows: Tensor, groups: Groups, corners: CornerValues, batch: Batch, count: int) -> Tensor:
+    """The same as `scattered` with one thread for each row of the result, in the order of faces, then of entries.
+
+    Raises `ValueError` where the views' offsets differ and descend.
     """
-    real = real_of(rows)
-    vec4, width = wp.types.vector(4, real), rows.shape[1] // 4
+    real, width = real_of(rows), rows.shape[1] // 4
+    vec4 = wp.types.vector(4, real)
     if len(groups) == 0:
         return rows.new_zeros(count, rows.shape[1])
     out = rows.new_empty(count, rows.shape[1])
+    around, slots = corners_of(corners.faces), groups.of_slots(batch)
     inputs = [
-        _relation(batch, offset), warp_view(corners.first), warp_view(corners.corner), warp_view(offset),
+        _relation(batch, corners.offset), warp_view(around.first), warp_view(around.corner), warp_view(corners.offset),
         warp_view(batch.first_face), warp_view(batch.face_count), warp_view(batch.first_slot),
-        warp_view(groups.slot_group), warp_view(rows.view(-1, width, 4), vec4),
+        warp_view(slots), warp_view(rows.view(-1, width, 4), vec4),
         warp_view(out.view(-1, width, 4), vec4),
     ]  # fmt: skip
     in_few_bands(_kernels(real).gather, count * width, inputs, rows.device)

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from sharpvision.kernels.barycentric import barycentric_functions
 from sharpvision.kernels.batch import Batch
-from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of, warp_view
-from sharpvision.kernels.face_points import CornerValues, FacePoints
+from sharpvision.kernels.dispatch import kernel_module, real_of, warp_view
+from sharpvision.kernels.face_points import FacePoints
 from sharpvision.kernels.first_order import first_order
+from sharpvision.kernels.gather import CornerValues, in_few_bands
 from sharpvision.kernels.launch import start_warp
 from sharpvision.kernels.raster_types import Points
 
@@ -43,8 +44,8 @@ def _kernels(real: type) -> SimpleNamespace:
         g = first + wp.tid()
         start = group_first[g]
         origin = position[start]
-        v = view[start]
-        f = face[start]
+        v = view[g]
+        f = face[g]
         a, b, c = local_corners(projected, faces[f], row_offset[v], origin)
         e0 = wp.cross(b, c)
         e1 = wp.cross(c, a)
@@ -76,8 +77,8 @@ def _kernels(real: type) -> SimpleNamespace:
         g = first + wp.tid()
         start = group_first[g]
         origin = position[start]
-        v = view[start]
-        f = face[start]
+        v = view[g]
+        f = face[g]
         a, b, c = local_corners(projected, faces[f], row_offset[v], origin)
         e0 = wp.cross(b, c)
         e1 = wp.cross(c, a)
@@ -135,8 +136,8 @@ def _kernels(real: type) -> SimpleNamespace:
         g = first + wp.tid()
         start = group_first[g]
         origin = position[start]
-        v = view[start]
-        f = face[start]
+        v = view[g]
+        f = face[g]
         o = row_offset[v]
         a, b, c = local_corners(projected, faces[f], o, origin)
         da, db, dc = local_corners(moved, faces[f], o, origin)
@@ -216,7 +217,7 @@ def _value(setting: _Setting, projected: Tensor, attributes: Tensor) -> tuple[Te
     place, corners = setting
     out = attributes.new_empty(len(place.points), attributes.shape[1])
     inputs = [*place.views(projected), *corners.views(), warp_view(attributes), warp_view(out)]
-    dispatch(_kernels(real_of(projected)).blend, len(place.groups), inputs, projected.device)
+    in_few_bands(_kernels(real_of(projected)).blend, len(place.groups), inputs, projected.device)
     return (out,)
 
 
@@ -232,10 +233,10 @@ def _gradient(
         *place.views(projected), *corners.views(), warp_view(attributes), warp_view(gradient), warp_view(of_values),
         warp_view(of_projected, wp.types.vector(4, real)),
     ]  # fmt: skip
-    dispatch(_kernels(real).pull, groups, inputs, projected.device)
+    in_few_bands(_kernels(real).pull, groups, inputs, projected.device)
     return (
         place.to_coordinates(of_projected, len(projected)) if wanted[0] else None,
-        place.gathered(of_values, corners, len(attributes))[:, :columns] if wanted[1] else None,
+        place.summed(of_values, corners, len(attributes))[:, :columns] if wanted[1] else None,
     )
 
 
@@ -253,7 +254,7 @@ def _tangent(
         *place.views(projected), *corners.views(), warp_view(attributes), warp_view(moved, vec4),
         warp_view(moved_values), warp_view(out),
     ]  # fmt: skip
-    dispatch(_kernels(real_of(projected)).push, len(place.groups), inputs, projected.device)
+    in_few_bands(_kernels(real_of(projected)).push, len(place.groups), inputs, projected.device)
     return out
 
 

@@ -52,76 +52,66 @@ def form_of(coefficients: Tensor) -> Tensor:
 
 
 @cache
-def directional_functions(real: type, channels: int) -> SimpleNamespace:
-    """As `harmonic_functions`; a form has a row irradiance * direction for each channel, and the direction last."""
+def directional_functions(real: type) -> SimpleNamespace:
+    """As `harmonic_functions`; rows of a form are irradiance * direction of each channel, and the direction last."""
     vec3 = wp.types.vector(3, real)
-    form_matrix = wp.types.matrix((channels + 1, 3), real)
     zero = wp.constant(real(0.0))
-    last = wp.constant(channels)
 
     @wp.func
-    def lit(form: form_matrix, n: vec3) -> bool:
-        return form[last, 0] * n[0] + form[last, 1] * n[1] + form[last, 2] * n[2] > zero
-
-    @wp.func
-    def value(form: form_matrix, c: int, n: vec3) -> real:
+    def value(form: wp.array(dtype=vec3), k: vec3, n: vec3) -> real:
         e = zero
-        if lit(form, n):
-            e = form[c, 0] * n[0] + form[c, 1] * n[1] + form[c, 2] * n[2]
+        if wp.dot(form[form.shape[0] - 1], n) > zero:
+            e = wp.dot(k, n)
         return e
 
     @wp.func
-    def slope(form: form_matrix, k: vec3, n: vec3) -> vec3:
+    def slope(form: wp.array(dtype=vec3), k: vec3, n: vec3) -> vec3:
         g = vec3()
-        if lit(form, n):
+        if wp.dot(form[form.shape[0] - 1], n) > zero:
             g = k
         return g
 
     @wp.func
-    def terms_at(form: form_matrix, n: vec3) -> vec3:
+    def terms_at(form: wp.array(dtype=vec3), n: vec3) -> vec3:
         t = vec3()
-        if lit(form, n):
+        if wp.dot(form[form.shape[0] - 1], n) > zero:
             t = n
         return t
 
-    return SimpleNamespace(value=value, slope=slope, terms_at=terms_at, form_matrix=form_matrix, term_vector=vec3)
+    return SimpleNamespace(value=value, slope=slope, terms_at=terms_at)
 
 
 @cache
-def harmonic_functions(real: type, channels: int, terms: int) -> SimpleNamespace:
-    """Value, gradient and terms of the polynomial, to be called in kernels; a form is a matrix (channels, terms)."""
+def harmonic_functions(real: type, terms: int) -> SimpleNamespace:
+    """To be called in kernels: `terms_at`, the vector t(n) with which a row k of a form gives k . t(n), `value`, that
+    number, and `slope`, its gradient to n. All are given the form, its rows as vectors."""
     vec3 = wp.types.vector(3, real)
     term_vector = wp.types.vector(terms, real)
-    form_matrix = wp.types.matrix((channels, terms), real)
     quartic = terms > QUADRATIC_TERMS
     one, two, three, four = (wp.constant(real(float(i))) for i in (1, 2, 3, 4))
     seven = wp.constant(real(7.0))
 
     @wp.func
-    def value(form: form_matrix, c: int, n: vec3) -> real:
+    def value(form: wp.array(dtype=term_vector), k: term_vector, n: vec3) -> real:
         x = n[0]
         y = n[1]
         z = n[2]
-        e = (
-            form[c, 0]
-            + x * (form[c, 1] + x * form[c, 4] + y * form[c, 5] + z * form[c, 6])
-            + y * (form[c, 2] + y * form[c, 7] + z * form[c, 8])
-            + z * (form[c, 3] + z * form[c, 9])
-        )
+        ex = x * (k[1] + x * k[4] + y * k[5] + z * k[6])
+        ey = y * (k[2] + y * k[7] + z * k[8])
+        e = k[0] + z * (k[3] + z * k[9]) + ex + ey
         if wp.static(quartic):
             xx = x * x
             yy = y * y
             zz = z * z
-            e += form[c, 10] * x * y * (xx - yy) + form[c, 11] * y * z * (three * xx - yy)
-            e += form[c, 12] * x * y * (seven * zz - one) + form[c, 13] * y * z * (seven * zz - three)
-            e += form[c, 14] * (real(35.0) * zz * zz - real(30.0) * zz + three)
-            e += form[c, 15] * x * z * (seven * zz - three) + form[c, 16] * (xx - yy) * (seven * zz - one)
-            e += form[c, 17] * x * z * (xx - three * yy) + form[c, 18] * (xx * xx - real(6.0) * xx * yy + yy * yy)
+            e += x * y * (k[10] * (xx - yy) + k[12] * (seven * zz - one))
+            e += y * z * (k[11] * (three * xx - yy) + k[13] * (seven * zz - three))
+            e += k[14] * (real(35.0) * zz * zz - real(30.0) * zz + three)
+            e += x * z * (k[15] * (seven * zz - three) + k[17] * (xx - three * yy))
+            e += k[16] * (xx - yy) * (seven * zz - one) + k[18] * (xx * xx - real(6.0) * xx * yy + yy * yy)
         return e
 
     @wp.func
-    def slope(form: form_matrix, k: term_vector, n: vec3) -> vec3:
-        """Gradient to the normal of the polynomial with terms k."""
+    def slope(form: wp.array(dtype=term_vector), k: term_vector, n: vec3) -> vec3:
         x = n[0]
         y = n[1]
         z = n[2]
@@ -145,8 +135,7 @@ def harmonic_functions(real: type, channels: int, terms: int) -> SimpleNamespace
         return vec3(gx, gy, gz)
 
     @wp.func
-    def terms_at(form: form_matrix, n: vec3) -> term_vector:
-        """The polynomial's terms at n, to which it is linear."""
+    def terms_at(form: wp.array(dtype=term_vector), n: vec3) -> term_vector:
         x = n[0]
         y = n[1]
         z = n[2]
@@ -176,6 +165,4 @@ def harmonic_functions(real: type, channels: int, terms: int) -> SimpleNamespace
             t[18] = xx * xx - real(6.0) * xx * yy + yy * yy
         return t
 
-    return SimpleNamespace(
-        value=value, slope=slope, terms_at=terms_at, form_matrix=form_matrix, term_vector=term_vector
-    )
+    return SimpleNamespace(value=value, slope=slope, terms_at=terms_at)

@@ -85,17 +85,22 @@ def _kernels(real: type) -> SimpleNamespace:
         out[i] = inverse[i] * rejection(s, normals[i])
 
     @wp.kernel(module=module, enable_backward=False)
+    def sum_gradients(
+        first: int, normals: wp.array(dtype=vec3), inverse: wp.array(dtype=real), gradient: wp.array(dtype=vec3),
+        out: wp.array(dtype=vec3),
+    ):  # fmt: skip
+        i = first + wp.tid()
+        out[i] = inverse[i] * rejection(gradient[i], normals[i])
+
+    @wp.kernel(module=module, enable_backward=False)
     def corner_gradients(
         first: int, vertices: wp.array(dtype=vec3), faces: wp.array(dtype=wp.vec3i),
-        normal_faces: wp.array(dtype=wp.vec3i), normals: wp.array(dtype=vec3), inverse: wp.array(dtype=real),
-        gradient: wp.array(dtype=vec3), out: wp.array(dtype=vec3),
+        normal_faces: wp.array(dtype=wp.vec3i), of_sums: wp.array(dtype=vec3), out: wp.array(dtype=vec3),
     ):  # fmt: skip
         f = first + wp.tid()
         t = faces[f]
         n = normal_faces[f]
-        d = vec3()
-        for k in range(3):
-            d += inverse[n[k]] * rejection(gradient[n[k]], normals[n[k]])
+        d = of_sums[n[0]] + of_sums[n[1]] + of_sums[n[2]]
         a = vertices[t[0]]
         b = vertices[t[1]]
         c = vertices[t[2]]
@@ -116,7 +121,7 @@ def _kernels(real: type) -> SimpleNamespace:
 
     return SimpleNamespace(
         face_vectors=face_vectors, face_changes=face_changes, unit_sums=unit_sums, unit_changes=unit_changes,
-        corner_gradients=corner_gradients, corner_sums=corner_sums, vec3=vec3,
+        sum_gradients=sum_gradients, corner_gradients=corner_gradients, corner_sums=corner_sums, vec3=vec3,
     )  # fmt: skip
 
 
@@ -166,12 +171,11 @@ def _gradient(
     faces, normal_faces, _, corners = setting
     kernels = _kernels(real_of(vertices))
     vec3, device = kernels.vec3, vertices.device
-    parts, total = vertices.new_empty(len(faces), 3, 3), torch.empty_like(vertices)
-    held = warp_view(parts.view(-1, 3), vec3)
-    inputs = [
-        warp_view(vertices, vec3), warp_view(faces, wp.vec3i), warp_view(normal_faces, wp.vec3i),
-        warp_view(normals, vec3), warp_view(inverse), warp_view(gradient, vec3), held,
-    ]  # fmt: skip
+    of_sums, parts, total = torch.empty_like(normals), vertices.new_empty(len(faces), 3, 3), torch.empty_like(vertices)
+    sums, held = warp_view(of_sums, vec3), warp_view(parts.view(-1, 3), vec3)
+    inputs = [warp_view(normals, vec3), warp_view(inverse), warp_view(gradient, vec3), sums]
+    _run(kernels.sum_gradients, len(normals), inputs, device)
+    inputs = [warp_view(vertices, vec3), warp_view(faces, wp.vec3i), warp_view(normal_faces, wp.vec3i), sums, held]
     _run(kernels.corner_gradients, len(faces), inputs, device)
     inputs = [warp_view(corners.first), warp_view(corners.corner), held, warp_view(total, vec3)]
     _run(kernels.corner_sums, len(vertices), inputs, device)

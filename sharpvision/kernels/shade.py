@@ -14,8 +14,9 @@ from torch import Tensor
 from sharpvision.core.vectors import unit
 from sharpvision.kernels.batch import Batch
 from sharpvision.kernels.dispatch import dispatch, real_of, warp_view
-from sharpvision.kernels.face_points import CornerValues, FacePoints
+from sharpvision.kernels.face_points import FacePoints
 from sharpvision.kernels.first_order import first_order
+from sharpvision.kernels.gather import CornerValues, in_few_bands
 from sharpvision.kernels.irradiance_form import form_of
 from sharpvision.kernels.raster_types import Points
 from sharpvision.kernels.shade_kernels import CHUNK, shade_kernels
@@ -83,15 +84,16 @@ def _kernels(form: Tensor) -> Any:
 
 def _views(setting: _Setting, projected: Tensor, normals: Tensor, form: Tensor) -> list[Any]:
     place, corners = setting
-    vec3 = wp.types.vector(3, real_of(projected))
-    return [*place.views(projected), *corners.views(), warp_view(normals, vec3), warp_view(form)]
+    real = real_of(projected)
+    vec3, row = wp.types.vector(3, real), wp.types.vector(form.shape[1], real)
+    return [*place.views(projected), *corners.views(), warp_view(normals, vec3), warp_view(form, row)]
 
 
 def _value(setting: _Setting, projected: Tensor, normals: Tensor, form: Tensor) -> tuple[Tensor, ...]:
     kernels, place = _kernels(form), setting[0]
     out = normals.new_empty(len(place.points), kernels.color._length_)
     inputs = [*_views(setting, projected, normals, form), warp_view(out, kernels.color)]
-    dispatch(kernels.shade, len(place.groups), inputs, projected.device)
+    in_few_bands(kernels.shade, len(place.groups), inputs, projected.device)
     return (out,)
 
 
@@ -106,16 +108,16 @@ def _gradient(
     if wanted[0] or wanted[1]:
         vec4 = wp.types.vector(4, real_of(projected))
         rows = projected.new_empty(2, 3 * groups, 4)
-        dispatch(kernels.pull, groups, [*inputs, warp_view(rows[0], vec4), warp_view(rows[1], vec4)], device)
+        in_few_bands(kernels.pull, groups, [*inputs, warp_view(rows[0], vec4), warp_view(rows[1], vec4)], device)
         if wanted[0]:
             found[0] = place.to_coordinates(rows[0], len(projected))
         if wanted[1]:
-            found[1] = place.gathered(rows[1], corners, len(normals))[:, :3]
+            found[1] = place.summed(rows[1], corners, len(normals))[:, :3]
     if wanted[2]:
         chunks = -(-groups // CHUNK)
-        parts = form.new_empty(chunks, *form.shape)
+        parts = form.new_empty(chunks, gradient.shape[1], form.shape[1])
         dispatch(kernels.collect, chunks, [*inputs, warp_view(parts, kernels.form_matrix)], device, band_items=8)
-        found[2] = parts.sum(0)
+        found[2] = torch.cat([parts.sum(0), form.new_zeros(len(form) - gradient.shape[1], form.shape[1])])
     return tuple(found)
 
 
@@ -131,10 +133,10 @@ def _tangent(
     )
     out = normals.new_empty(len(place.points), kernels.color._length_)
     inputs = [
-        *_views(setting, projected, normals, form), warp_view(moved, vec4), warp_view(turned, vec3), warp_view(change),
-        warp_view(out, kernels.color),
+        *_views(setting, projected, normals, form), warp_view(moved, vec4), warp_view(turned, vec3),
+        warp_view(change, wp.types.vector(form.shape[1], real)), warp_view(out, kernels.color),
     ]  # fmt: skip
-    dispatch(kernels.push, len(place.groups), inputs, projected.device)
+    in_few_bands(kernels.push, len(place.groups), inputs, projected.device)
     return out
 
 

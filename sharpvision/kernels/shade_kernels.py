@@ -1,6 +1,6 @@
 """Kernels that interpolate a normal, make it unit and evaluate a form in it, with adjoint and tangent, fused.
 
-A form is linear in its matrix (`irradiance_form.py`), so a point's value is form @ terms(n). Per group of points of a
+A point's value is form @ terms(n), see `irradiance_form.py`. Per group of points of a
 face: the face is set up once, its corners' gradients are summed in registers and written once.
 """
 
@@ -31,21 +31,12 @@ def shade_kernels(real: type, channels: int, terms: int) -> SimpleNamespace:
     place = barycentric_functions(real)
     local_corners, weights, edge_weights = place.local_corners, place.weights, place.edge_weights
     damping, pulled = place.damping, place.pulled
-    form = directional_functions(real, channels) if terms == 3 else harmonic_functions(real, channels, terms)
+    form = directional_functions(real) if terms == 3 else harmonic_functions(real, terms)
     value, slope, terms_at = form.value, form.slope, form.terms_at
-    form_matrix, term_vector = form.form_matrix, form.term_vector
-    rows = wp.constant(channels + 1 if terms == 3 else channels)
-    lights, term_count, chunk = wp.constant(channels), wp.constant(terms), wp.constant(CHUNK)
+    term_vector, form_matrix = wp.types.vector(terms, real), wp.types.matrix((channels, terms), real)
+    lights, chunk = wp.constant(channels), wp.constant(CHUNK)
     zero, one = wp.constant(real(0.0)), wp.constant(real(1.0))
     least = wp.constant(real(1e-30))
-
-    @wp.func
-    def loaded(light: wp.array2d(dtype=real)) -> form_matrix:
-        m = form_matrix()
-        for c in range(rows):
-            for t in range(term_count):
-                m[c, t] = light[c, t]
-        return m
 
     @wp.func
     def inverse_length(m: vec3) -> real:
@@ -63,13 +54,13 @@ def shade_kernels(real: type, channels: int, terms: int) -> SimpleNamespace:
         moves: wp.array(dtype=wp.uint8), edge: wp.array(dtype=wp.uint8), along: wp.array(dtype=real),
         row_offset: wp.array(dtype=int), faces: wp.array(dtype=wp.vec3i), projected: wp.array(dtype=vec4),
         normal_offset: wp.array(dtype=int), normal_faces: wp.array(dtype=wp.vec3i), normals: wp.array(dtype=vec3),
-        light: wp.array2d(dtype=real), out: wp.array(dtype=color),
+        light: wp.array(dtype=term_vector), out: wp.array(dtype=color),
     ):  # fmt: skip
         g = first + wp.tid()
         start = group_first[g]
         origin = position[start]
-        v = view[start]
-        f = face[start]
+        v = view[g]
+        f = face[g]
         a, b, c = local_corners(projected, faces[f], row_offset[v], origin)
         e0 = wp.cross(b, c)
         e1 = wp.cross(c, a)
@@ -79,7 +70,6 @@ def shade_kernels(real: type, channels: int, terms: int) -> SimpleNamespace:
         n0 = normals[t[0] + shift]
         n1 = normals[t[1] + shift]
         n2 = normals[t[2] + shift]
-        form = loaded(light)
         for p in range(start, start + group_count[g]):
             d = position[p] - origin
             w = weights(e0, e1, e2, d[0], d[1])
@@ -90,7 +80,7 @@ def shade_kernels(real: type, channels: int, terms: int) -> SimpleNamespace:
             n = inverse_length(m) * m
             e = color()
             for i in range(lights):
-                e[i] = value(form, i, n)
+                e[i] = value(light, light[i], n)
             out[p] = e
 
     @wp.kernel(module=module, enable_backward=False)
@@ -100,15 +90,15 @@ def shade_kernels(real: type, channels: int, terms: int) -> SimpleNamespace:
         moves: wp.array(dtype=wp.uint8), edge: wp.array(dtype=wp.uint8), along: wp.array(dtype=real),
         row_offset: wp.array(dtype=int), faces: wp.array(dtype=wp.vec3i), projected: wp.array(dtype=vec4),
         normal_offset: wp.array(dtype=int), normal_faces: wp.array(dtype=wp.vec3i), normals: wp.array(dtype=vec3),
-        light: wp.array2d(dtype=real), gradient: wp.array(dtype=color), of_projected: wp.array(dtype=vec4),
+        light: wp.array(dtype=term_vector), gradient: wp.array(dtype=color), of_projected: wp.array(dtype=vec4),
         of_normals: wp.array(dtype=vec4),
     ):  # fmt: skip
         """Gradients of a group's corners to coordinates and normals."""
         g = first + wp.tid()
         start = group_first[g]
         origin = position[start]
-        v = view[start]
-        f = face[start]
+        v = view[g]
+        f = face[g]
         a, b, c = local_corners(projected, faces[f], row_offset[v], origin)
         e0 = wp.cross(b, c)
         e1 = wp.cross(c, a)
@@ -118,7 +108,6 @@ def shade_kernels(real: type, channels: int, terms: int) -> SimpleNamespace:
         n0 = normals[t[0] + shift]
         n1 = normals[t[1] + shift]
         n2 = normals[t[2] + shift]
-        form = loaded(light)
         factor = one
         if damped != 0:
             factor = damping(a, b, c)
@@ -139,12 +128,9 @@ def shade_kernels(real: type, channels: int, terms: int) -> SimpleNamespace:
             n = r * m
             y = gradient[p]
             mix = term_vector()
-            for j in range(term_count):
-                s = zero
-                for i in range(lights):
-                    s += y[i] * form[i, j]
-                mix[j] = s
-            u = slope(form, mix, n)
+            for i in range(lights):
+                mix += y[i] * light[i]
+            u = slope(light, mix, n)
             u = r * (u - wp.dot(u, n) * n)
             h0 += w[0] * u
             h1 += w[1] * u
@@ -171,17 +157,16 @@ def shade_kernels(real: type, channels: int, terms: int) -> SimpleNamespace:
         moves: wp.array(dtype=wp.uint8), edge: wp.array(dtype=wp.uint8), along: wp.array(dtype=real),
         row_offset: wp.array(dtype=int), faces: wp.array(dtype=wp.vec3i), projected: wp.array(dtype=vec4),
         normal_offset: wp.array(dtype=int), normal_faces: wp.array(dtype=wp.vec3i), normals: wp.array(dtype=vec3),
-        light: wp.array2d(dtype=real), gradient: wp.array(dtype=color), parts: wp.array(dtype=form_matrix),
+        light: wp.array(dtype=term_vector), gradient: wp.array(dtype=color), parts: wp.array(dtype=form_matrix),
     ):  # fmt: skip
         """Gradient to the form, of `CHUNK` groups."""
         i = first + wp.tid()
-        form = loaded(light)
         total = form_matrix()
         for g in range(i * chunk, wp.min((i + 1) * chunk, group_first.shape[0])):
             start = group_first[g]
             origin = position[start]
-            v = view[start]
-            f = face[start]
+            v = view[g]
+            f = face[g]
             a, b, c = local_corners(projected, faces[f], row_offset[v], origin)
             e0 = wp.cross(b, c)
             e1 = wp.cross(c, a)
@@ -198,11 +183,7 @@ def shade_kernels(real: type, channels: int, terms: int) -> SimpleNamespace:
                 if k < 3:
                     w = edge_weights(k, along[p])
                 m = w[0] * n0 + w[1] * n1 + w[2] * n2
-                q = terms_at(form, inverse_length(m) * m)
-                y = gradient[p]
-                for j in range(lights):
-                    for x in range(term_count):
-                        total[j, x] = total[j, x] + y[j] * q[x]
+                total += wp.outer(gradient[p], terms_at(light, inverse_length(m) * m))
         parts[i] = total
 
     @wp.kernel(module=module, enable_backward=False)
@@ -212,15 +193,15 @@ def shade_kernels(real: type, channels: int, terms: int) -> SimpleNamespace:
         moves: wp.array(dtype=wp.uint8), edge: wp.array(dtype=wp.uint8), along: wp.array(dtype=real),
         row_offset: wp.array(dtype=int), faces: wp.array(dtype=wp.vec3i), projected: wp.array(dtype=vec4),
         normal_offset: wp.array(dtype=int), normal_faces: wp.array(dtype=wp.vec3i), normals: wp.array(dtype=vec3),
-        light: wp.array2d(dtype=real), moved: wp.array(dtype=vec4), turned: wp.array(dtype=vec3),
-        light_change: wp.array2d(dtype=real), out: wp.array(dtype=color),
+        light: wp.array(dtype=term_vector), moved: wp.array(dtype=vec4), turned: wp.array(dtype=vec3),
+        light_change: wp.array(dtype=term_vector), out: wp.array(dtype=color),
     ):  # fmt: skip
         """Change of the values when coordinates, normals and form change."""
         g = first + wp.tid()
         start = group_first[g]
         origin = position[start]
-        v = view[start]
-        f = face[start]
+        v = view[g]
+        f = face[g]
         o = row_offset[v]
         a, b, c = local_corners(projected, faces[f], o, origin)
         da, db, dc = local_corners(moved, faces[f], o, origin)
@@ -238,8 +219,6 @@ def shade_kernels(real: type, channels: int, terms: int) -> SimpleNamespace:
         factor = one
         if damped != 0:
             factor = damping(a, b, c)
-        form = loaded(light)
-        change = loaded(light_change)
         for p in range(start, start + group_count[g]):
             d = position[p] - origin
             w = weights(e0, e1, e2, d[0], d[1])
@@ -258,15 +237,9 @@ def shade_kernels(real: type, channels: int, terms: int) -> SimpleNamespace:
             r = inverse_length(m)
             n = r * m
             dn = r * (dm - wp.dot(dm, n) * n)
-            q = terms_at(form, n)
             e = color()
             for i in range(lights):
-                row = term_vector()
-                s = zero
-                for j in range(term_count):
-                    row[j] = form[i, j]
-                    s += change[i, j] * q[j]
-                e[i] = s + wp.dot(slope(form, row, n), dn)
+                e[i] = value(light, light_change[i], n) + wp.dot(slope(light, light[i], n), dn)
             out[p] = e
 
     return SimpleNamespace(shade=shade, pull=pull, collect=collect, push=push, color=color, form_matrix=form_matrix)
