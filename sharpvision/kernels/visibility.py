@@ -35,7 +35,7 @@ def _blocked(
 class Occluders:
     """A mesh that blocks light: `vertices` (V, 3) and `faces` (F, 3), with a hierarchy of boxes made at the first ray.
 
-    `tracer`: `embree` (the package embreex, on a CPU, two to three times faster), `warp` (any device), or `auto`: embree
+    `tracer`: `embree` (the package embreex, on a CPU, two to three times faster), `warp` (anywhere), or `auto`: embree
     where it is installed and the mesh is on a CPU. Both block by either side of a face.
     """
 

@@ -46,7 +46,7 @@ def test_both_tracers_give_the_same_answers() -> None:
 
 @pytest.mark.parametrize("tracer", TRACERS)
 def test_a_surface_does_not_shade_itself_at_the_start_of_the_ray(tracer: Tracer) -> None:
-    mesh = icosphere(subdivisions=4)
+    mesh = icosphere(subdivisions=5)
     centres = mesh.vertices[mesh.faces].mean(1)
     assert bool(visible(centres, unit(centres), torch.inf, ball(tracer)).all())
     assert not bool(visible(0.999 * centres, -unit(centres), torch.inf, ball(tracer)).any())
