@@ -35,7 +35,8 @@ def _kernels(real: type) -> SimpleNamespace:
     Scene, Edges, PixelPieces, Answers = types.Scene, types.Edges, types.PixelPieces, types.Answers
     Points, Plan = types.Points, types.Plan
     half = wp.constant(real(0.5))
-    apex_x, apex_y = wp.constant(real(1.1e-5)), wp.constant(real(0.4e-5))
+    off_centre = 1e-5 if real is wp.float32 else 1e-9
+    apex_x, apex_y = wp.constant(real(1.1 * off_centre)), wp.constant(real(0.4 * off_centre))
 
     @wp.func
     def cross(a: vec2, b: vec2) -> real:
@@ -93,21 +94,18 @@ def _kernels(real: type) -> SimpleNamespace:
         return area
 
     @wp.func
-    def put(
-        entry: int, pixel: int, at: vec2, writes: int, entry_count: wp.array(dtype=int), entry_first: wp.array(dtype=int),
-        pixels: wp.array(dtype=int), position: wp.array(dtype=vec2),
-    ) -> int:  # fmt: skip
+    def put(entry: int, pixel: int, at: vec2, writes: int, out: Points) -> int:
         """Counts a point of an entry or writes where it is; its index, -1 for the background."""
         p = int(-1)
         if entry >= 0:
             if writes == 0:
-                entry_count[entry] = entry_count[entry] + 1
+                out.entry_count[entry] = out.entry_count[entry] + 1
                 p = 0
             else:
-                p = entry_first[entry]
-                entry_first[entry] = p + 1
-                pixels[p] = pixel
-                position[p] = at
+                p = out.entry_first[entry]
+                out.entry_first[entry] = p + 1
+                out.pixel[p] = pixel
+                out.position[p] = at
         return p
 
     @wp.func
@@ -169,19 +167,14 @@ def _kernels(real: type) -> SimpleNamespace:
         stop = pixels.tile_pixel[t + 1]
         height = scene.key.shape[1]
         width = scene.key.shape[2]
-        # Arrays by themselves: the compiler must read those of a struct again after each write.
-        entry = scene.entry
-        sample = plan.sample
-        entry_count = out.entry_count
-        entry_first = out.entry_first
-        point_pixel = out.pixel
-        position = out.position
         next = int(-1)
         if c < stop:
             next = (v * height + pixels.place[c][1]) * width + pixels.place[c][0]
-        for y in range(ty * scene.tile, wp.min((ty + 1) * scene.tile, height)):
+        y_stop = int(wp.min((ty + 1) * scene.tile, height))
+        x_stop = int(wp.min((tx + 1) * scene.tile, width))
+        for y in range(ty * scene.tile, y_stop):
             row = (v * height + y) * width
-            for x in range(tx * scene.tile, wp.min((tx + 1) * scene.tile, width)):
+            for x in range(tx * scene.tile, x_stop):
                 pixel = row + x
                 centre = vec2(real(x) + half, real(y) + half)
                 single = bool(True)
@@ -191,10 +184,10 @@ def _kernels(real: type) -> SimpleNamespace:
                         single = single and found.inner[n] < 0
                     if not single:
                         if writes != 0:
-                            sample[pixel] = -2 - kept
+                            plan.sample[pixel] = -2 - kept
                             plan.piece_first[kept] = cut
                         for k in range(found.offsets.shape[0]):
-                            p = put(found.sample[c, k], pixel, centre + found.offsets[k], writes, entry_count, entry_first, point_pixel, position)
+                            p = put(found.sample[c, k], pixel, centre + found.offsets[k], writes, out)
                             if writes != 0:
                                 plan.samples[kept, k] = p
                             elif p >= 0:
@@ -207,8 +200,8 @@ def _kernels(real: type) -> SimpleNamespace:
                                 second = kind & _INNER_IS_SECOND
                                 middle = centre + half * vec2(line[0] + line[2], line[1] + line[3])
                                 outside = centre + vec2(m[2], m[3])
-                                p = put(found.inner[n], pixel, middle, writes, entry_count, entry_first, point_pixel, position)
-                                r = put(found.outer[n], pixel, outside, writes, entry_count, entry_first, point_pixel, position)
+                                p = put(found.inner[n], pixel, middle, writes, out)
+                                r = put(found.outer[n], pixel, outside, writes, out)
                                 if writes == 0:
                                     total += 1
                                     if r >= 0:
@@ -229,9 +222,9 @@ def _kernels(real: type) -> SimpleNamespace:
                     if c < stop:
                         next = (v * height + pixels.place[c][1]) * width + pixels.place[c][0]
                 if single:
-                    p = put(entry[pixel], pixel, centre, writes, entry_count, entry_first, point_pixel, position)
+                    p = put(scene.entry[pixel], pixel, centre, writes, out)
                     if writes != 0:
-                        sample[pixel] = p
+                        plan.sample[pixel] = p
                     elif p >= 0:
                         total += 1
         if writes == 0:

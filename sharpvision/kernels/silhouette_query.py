@@ -28,8 +28,9 @@ _INNER_IS_SECOND, _IS_HARD = wp.constant(INNER_IS_SECOND), wp.constant(IS_HARD)
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """`offsets` (K, 2) of the samples from the pixel's centre; `sample` (Q, K) int32: entry seen at each sample, -1 background; `outer`, `inner` (M,) int32: entries that hold
-    the sides of each piece, `outer` -1 background, `inner` -1 where the piece is hidden."""
+    """`offsets` (K, 2) of the samples from the pixel's centre; `sample` (Q, K) int32: entry seen at each sample, -1
+    background; `outer`, `inner` (M,) int32: entries that hold the sides of each piece, `outer` -1 background, `inner`
+    -1 where the piece is hidden."""
 
     offsets: Tensor
     sample: Tensor
@@ -64,7 +65,7 @@ def _kernels(real: type) -> SimpleNamespace:
 
     @wp.func
     def outline_box(a: vec4, b: vec4, c: vec4) -> vec4:
-        """Centres x0, y0, x1, y1 of pixels that a triangle may touch, half a pixel and a hair wider than its own box."""
+        """Box x0, y0, x1, y1 of a triangle, half a pixel and a hair wider: for the centres of pixels it may touch."""
         ax = a[0] / a[3]
         ay = a[1] / a[3]
         bx = b[0] / b[3]
@@ -194,11 +195,9 @@ def _kernels(real: type) -> SimpleNamespace:
                             last = p
                         elif px >= box[0] and px <= box[2] and py >= box[1]:
                             e = base + px * dx + py * dy
-                            if e[0] + reach[0] >= real(0.0) and e[1] + reach[1] >= real(0.0):
-                                if e[2] + reach[2] >= real(0.0):
-                                    ask(
-                                        p, e, dx, dy, keys, depths, entry, near, pixels, sample_key, piece_key, out
-                                    )
+                            f = e + reach
+                            if f[0] >= real(0.0) and f[1] >= real(0.0) and f[2] >= real(0.0):
+                                ask(p, e, dx, dy, keys, depths, entry, near, pixels, sample_key, piece_key, out)
                         p += 1
                         if p == row_stop:
                             p += skip

@@ -23,13 +23,15 @@ from sharpvision.kernels.silhouette_edges import EDGES_PER_BLOCK, HARD, INWARD, 
 
 start_warp()
 
-INNER_IS_SECOND, IS_HARD, FIRST_IS_NEGATIVE = 1, 2, 4
+INNER_IS_SECOND, IS_HARD, FIRST_IS_NEGATIVE, IS_COVERED = 1, 2, 4, 8
 """Bits of a piece's kind: which side is the inner one; both sides are seen; the first face's image has a negative area,
-(b - a) x (c - a) with y down."""
+(b - a) x (c - a) with y down; the z-buffer shows something far nearer at all of the
+3 x 3 pixels around."""
 
 _BLOCK = wp.constant(EDGES_PER_BLOCK)
 _SAME_WAY, _HARD = wp.constant(SAME_WAY), wp.constant(HARD)
 _OUTWARD, _INWARD = wp.constant(OUTWARD), wp.constant(INWARD)
+_IS_COVERED = wp.constant(IS_COVERED)
 _POSITIVE, _NEGATIVE, _EDGE_ON = wp.constant(0), wp.constant(1), wp.constant(2)
 
 
@@ -182,14 +184,16 @@ def _kernels(real: type) -> SimpleNamespace:
         return vec2(start, stop)
 
     @wp.func
-    def hidden_around(keys: wp.array3d(dtype=real), v: int, x: int, y: int, key: real) -> bool:
-        """Whether all of the 3 x 3 pixels around (x, y) show something nearer than `key`."""
-        limit = key - close * wp.abs(key)
+    def covered_around(keys: wp.array3d(dtype=real), v: int, x: int, y: int, key: real) -> bool:
+        """Whether the 3 x 3 pixels around (x, y) show something far nearer than `key`, compared with how their own
+        depths differ: the bottom of a valley is not covered by its slopes."""
+        nearest = real(wp.inf)
+        farthest = real(-wp.inf)
         for j in range(wp.max(y - 1, 0), wp.min(y + 2, keys.shape[1])):
             for i in range(wp.max(x - 1, 0), wp.min(x + 2, keys.shape[2])):
-                if keys[v, j, i] >= limit:
-                    return False
-        return True
+                nearest = wp.min(nearest, keys[v, j, i])
+                farthest = wp.max(farthest, keys[v, j, i])
+        return farthest + real(2.0) * (farthest - nearest) < key - close * wp.abs(key)
 
     @wp.func
     def walk(a: vec4, b: vec4, v: int, scene: Scene, edge: int, kind: int, put: int, out: EdgePieces) -> int:
@@ -249,26 +253,25 @@ def _kernels(real: type) -> SimpleNamespace:
                     middle = real(0.5) * (s + after)
                     x = wp.clamp(int(wp.floor(px + middle * dx)), 0, width - 1)
                     y = wp.clamp(int(wp.floor(py + middle * dy)), 0, height - 1)
-                    nearest = key + rise * s
-                    if rise < real(0.0):
-                        nearest = key + rise * after
-                    if not hidden_around(scene.key, v, x, y, nearest):
-                        if put >= 0:
-                            n = put + count
-                            ty = y // tile
-                            tx = x // tile
-                            out.cell[n] = (
-                                ((v * scene.rows + ty) * scene.columns + tx) * tile * tile
-                                + (y - ty * tile) * tile + x - tx * tile
-                            )  # fmt: skip
-                            out.ends[n] = vec4(px + s * dx, py + s * dy, px + after * dx, py + after * dy)
-                            u0 = s * p[3] / (s * p[3] + (real(1.0) - s) * q[3])
-                            u1 = after * p[3] / (after * p[3] + (real(1.0) - after) * q[3])
-                            out.depth[n] = vec4(
-                                t[0] + u0 * (t[1] - t[0]), t[0] + u1 * (t[1] - t[0]), key + s * rise, key + after * rise
-                            )
-                            out.owner[n] = wp.vec2i(edge, kind)
-                        count += 1
+                    if put >= 0:
+                        n = put + count
+                        ty = y // tile
+                        tx = x // tile
+                        out.cell[n] = (
+                            ((v * scene.rows + ty) * scene.columns + tx) * tile * tile
+                            + (y - ty * tile) * tile + x - tx * tile
+                        )  # fmt: skip
+                        out.ends[n] = vec4(px + s * dx, py + s * dy, px + after * dx, py + after * dy)
+                        u0 = s * p[3] / (s * p[3] + (real(1.0) - s) * q[3])
+                        u1 = after * p[3] / (after * p[3] + (real(1.0) - after) * q[3])
+                        out.depth[n] = vec4(
+                            t[0] + u0 * (t[1] - t[0]), t[0] + u1 * (t[1] - t[0]), key + s * rise, key + after * rise
+                        )
+                        covered = int(0)
+                        if covered_around(scene.key, v, x, y, key + rise * wp.where(rise < real(0.0), after, s)):
+                            covered = _IS_COVERED
+                        out.owner[n] = wp.vec2i(edge, kind + covered)
+                    count += 1
                 s = after
                 if sx <= after:
                     gx += step_x
@@ -363,7 +366,7 @@ def facing(projected: Tensor, slots: int, scene: Any) -> Tensor:
 
 
 def edge_pieces(projected: Tensor, slots: int, edges: EdgeBatch, scene: Any, edge_bundle: Any) -> EdgePieces:
-    """All pieces that the z-buffer does not hide at once."""
+    """All pieces."""
     real, device, blocks = real_of(projected), projected.device, edges.blocks
     kernel, kind = _kernels(real).pieces, bundle_types(real).EdgePieces
     side = facing(projected, slots, scene)

@@ -3,6 +3,9 @@
 Along an edge, what hides it or lies behind it changes only where the image of another fold or boundary crosses it.
 Between such places one query is enough for a piece. In a pixel all pairs of pieces are tried; edges that share a vertex
 do not cross.
+
+A piece that the z-buffer covers at all 3 x 3 pixels around is dropped, but not in a pixel with folds or boundaries that
+are not covered: there it may be seen through a gap narrower than a pixel.
 """
 
 from dataclasses import dataclass
@@ -17,7 +20,7 @@ from torch import Tensor
 from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of, warp_view
 from sharpvision.kernels.launch import start_warp
 from sharpvision.kernels.silhouette_bundles import band_size, bundle, bundle_types
-from sharpvision.kernels.silhouette_select import FIRST_IS_NEGATIVE, IS_HARD, EdgePieces
+from sharpvision.kernels.silhouette_select import FIRST_IS_NEGATIVE, IS_COVERED, IS_HARD, EdgePieces
 
 start_warp()
 
@@ -25,6 +28,7 @@ NUDGE_PX = 1e-3
 """How far outside of a fold or boundary the query for its outer side stands."""
 
 _IS_HARD, _FIRST_IS_NEGATIVE = wp.constant(IS_HARD), wp.constant(FIRST_IS_NEGATIVE)
+_IS_COVERED = wp.constant(IS_COVERED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,12 +150,18 @@ def _kernels(real: type) -> SimpleNamespace:
             else:
                 local = pieces.cell[order[i]] - base
             stop = int(i)
+            gap = bool(False)
+            seen = bool(False)
             while stop < last and pieces.cell[order[stop]] == base + local:
+                kind = pieces.owner[order[stop]][1]
+                if (kind & _IS_COVERED) == 0:
+                    seen = True
+                    gap = gap or (kind & _IS_HARD) == 0
                 stop += 1
             y = ty * tile + local // tile
             x = tx * tile + local % tile
-            taken = stop > i
-            if not taken and y < scene.key.shape[1] and x < scene.key.shape[2]:
+            taken = bool(seen)
+            if everywhere != 0 and not seen and y < scene.key.shape[1] and x < scene.key.shape[2]:
                 taken = covered_around(v, x, y, scene)
             if taken:
                 if writes != 0:
@@ -162,12 +172,15 @@ def _kernels(real: type) -> SimpleNamespace:
                 cx = real(x) + half
                 cy = real(y) + half
                 for k in range(i, stop):
-                    at = real(0.0)
                     line = pieces.ends[order[k]]
                     ab = pieces.depth[order[k]]
+                    kind = pieces.owner[order[k]][1]
+                    at = real(0.0)
+                    if (kind & _IS_COVERED) != 0 and not gap:
+                        at = real(1.0)
                     while at < real(1.0):
                         after = real(1.0)
-                        if stop - i > 1:
+                        if gap and stop - i > 1:
                             after = next_cut(k, i, stop, at, order, pieces, edges)
                         if writes != 0:
                             dx = line[2] - line[0]
@@ -186,7 +199,6 @@ def _kernels(real: type) -> SimpleNamespace:
                                 line[0] + after * dx - cx, line[1] + after * dy - cy,
                             )  # fmt: skip
                             out.owner[n] = pieces.owner[order[k]]
-                            kind = pieces.owner[order[k]][1]
                             if (kind & _IS_HARD) == 0:
                                 step = nudge / wp.sqrt(dx * dx + dy * dy)
                                 if (kind & _FIRST_IS_NEGATIVE) != 0:
@@ -230,6 +242,7 @@ def split_pieces(
     kernel, size = _kernels(real).split, band_size(tiles)
     dispatch(kernel, tiles, [*inputs, 0, types.PixelPieces()], device, size)
     torch.cumsum(counts, 1, dtype=torch.int32, out=before[:, 1:])
-    found = PixelPieces.empty(before[0], *before[:, -1].tolist(), like)
+    pixels, parts = before[:, -1].tolist()
+    found = PixelPieces.empty(before[0], pixels, parts, like)
     dispatch(kernel, tiles, [*inputs, 1, bundle(types.PixelPieces, found)], device, size)
     return found
