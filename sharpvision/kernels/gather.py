@@ -31,8 +31,8 @@ _SHARED, _DISJOINT, _OFFSET = wp.constant(0), wp.constant(1), wp.constant(2)
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """G entries that hold points, in the order of entries: group g holds points `first[g]` to `first[g] + count[g]` - 1,
-    on `face[g]` in `view[g]`. All int32."""
+    """G entries that hold points, in the order of entries: group g holds the `count[g]` points from `first[g]` on, on
+    `face[g]` in `view[g]`. All int32."""
 
     first: Tensor
     count: Tensor

@@ -186,8 +186,8 @@ def interpolate(
 ) -> Float[Tensor, "p a"]:
     """Values at points of faces: sum over the face's corners of barycentric times value, correct in perspective.
 
-    `attribute_faces` (F, 3) int32 names the row of `attributes` at each corner of `batch.faces`; `attribute_offset` (B,)
-    int32, all equal or ascending, is added for a view's points. First derivatives to `attributes` and, through the
+    `attribute_faces` (F, 3) int32 names the row of `attributes` at each corner of `batch.faces`; `attribute_offset`
+    (B,) int32, all equal or ascending, is added for a view's points. First derivatives to `attributes` and, through the
     barycentrics of points that stay put in the image (`points.moves`), to `projected`; reverse and forward mode.
     Where a face has no derivative through barycentrics: points on its edges, points well outside it, no area.
 

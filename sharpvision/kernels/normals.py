@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 from types import SimpleNamespace
 
+import numpy as np
 import torch
 import warp as wp
 from jaxtyping import Float, Int
@@ -28,6 +29,13 @@ def _kernels(real: type) -> SimpleNamespace:
     vec3 = wp.types.vector(3, real)
     module = kernel_module(__name__, real)
 
+    epsilon = np.finfo(np.float64 if real is wp.float64 else np.float32).eps
+    flat, cancelled = wp.constant(real(4 * epsilon)), wp.constant(real(16 * epsilon))
+
+    @wp.func
+    def largest(v: vec3) -> real:
+        return wp.max(wp.max(wp.abs(v[0]), wp.abs(v[1])), wp.abs(v[2]))
+
     @wp.func
     def rejection(v: vec3, n: vec3) -> vec3:
         """The part of v that is orthogonal to the unit vector n."""
@@ -39,8 +47,12 @@ def _kernels(real: type) -> SimpleNamespace:
     ):
         f = first + wp.tid()
         t = faces[f]
-        a = vertices[t[0]]
-        out[f] = wp.cross(vertices[t[1]] - a, vertices[t[2]] - a)
+        u = vertices[t[1]] - vertices[t[0]]
+        v = vertices[t[2]] - vertices[t[0]]
+        s = wp.cross(u, v)
+        if largest(s) <= flat * largest(u) * largest(v):
+            s = vec3()
+        out[f] = s
 
     @wp.kernel(module=module, enable_backward=False)
     def face_changes(
@@ -60,12 +72,15 @@ def _kernels(real: type) -> SimpleNamespace:
     ):  # fmt: skip
         i = first + wp.tid()
         s = vec3()
+        bound = real(0.0)
         for j in range(corner_first[i], corner_first[i + 1]):
-            s += vectors[corner[j] // 3]
-        scale = wp.max(wp.max(wp.abs(s[0]), wp.abs(s[1])), wp.abs(s[2]))
+            v = vectors[corner[j] // 3]
+            s += v
+            bound += largest(v)
+        scale = largest(s)
         n = vec3()
         r = real(0.0)
-        if scale > real(0.0):  # the largest component divided out, so that the square doesn't underflow
+        if scale > cancelled * bound:  # the largest component divided out, so that the square doesn't underflow
             s = s / scale
             length = wp.sqrt(wp.dot(s, s))
             n = s / length
@@ -135,7 +150,7 @@ def vertex_normals(
 
     `faces` and `normal_faces` int32: the vertex and the normal at each corner of a face; `normal_corners` =
     `corners_of(normal_faces, N)`. A face counts once for each of its corners with the normal. Zero, with zero
-    derivative, where s is zero: no face, faces without area, or faces that cancel. First derivatives to the vertices,
+    derivative, where s is zero up to rounding: no face, faces without area, or faces that cancel. First derivatives to the vertices,
     reverse and forward mode, complete; the result doesn't depend on the number of threads.
 
     >>> square = torch.tensor([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [5, 5, 5]])

@@ -1,4 +1,4 @@
-"""Fused irradiance against its plain-torch twin, SciPy's harmonics, a quadrature of the sphere and finite differences."""
+"""Fused irradiance against its plain-torch twin, SciPy's harmonics, quadrature of the sphere, finite differences."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from surface_points import grouped, random_surface
 from torch import Tensor
 
 from sharpvision.core.vectors import unit
+from sharpvision.illumination.spherical_harmonics import SphericalHarmonics
 from sharpvision.kernels.batch import Batch
 from sharpvision.kernels.gather import CornerValues, gathered, groups_of, scattered
 from sharpvision.kernels.raster_types import Points
@@ -96,6 +97,14 @@ def test_harmonics_are_scipys_times_the_cosine_lobe() -> None:
     lobe = [math.pi, *[2 * math.pi / 3] * 3, *[math.pi / 4] * 5, *[0.0] * 7, *[-math.pi / 24] * 9]
     expected = scipy_harmonics(normals, 4) * torch.tensor(lobe, dtype=DOUBLE)
     torch.testing.assert_close(irradiance_at(normals, torch.eye(25, dtype=DOUBLE)), expected)
+
+
+@pytest.mark.parametrize("order", [2, 3, 4])
+def test_convention_is_that_of_the_light(order: int) -> None:
+    normals = unit(torch.randn(20, 3, dtype=DOUBLE))
+    coefficients = torch.randn((order + 1) ** 2, 2, dtype=DOUBLE)
+    light = SphericalHarmonics(coefficients)
+    torch.testing.assert_close(irradiance_at(normals, coefficients), light.irradiance(normals))
 
 
 def test_irradiance_is_the_integral_of_radiance_times_cosine() -> None:
