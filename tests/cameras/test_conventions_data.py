@@ -7,16 +7,18 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 import torch
 import trimesh
 
-from sharpvision.cameras import View
+from sharpvision.cameras import BrownConrady, Rational, View
 from sharpvision.cameras.conventions import (
     camera_from_colmap,
     from_bop,
     from_idr,
     from_middlebury,
     from_nerf,
+    k_from_integer_centres,
     object_pose_from_bop,
     pose_from_colmap,
 )
@@ -138,3 +140,32 @@ def test_nerf_hull_of_all_views_fills_the_object(data_folder: Path) -> None:
     np.testing.assert_allclose(hull.max(0), [0.64, 1.15, 1.00], atol=0.16)
     for view, alpha in views("test", 4):
         assert inside(cv2.dilate(alpha.astype(np.uint8), np.ones((13, 13))) > 0, seen(view, hull)) > 0.97
+
+
+@pytest.mark.parametrize(("kind", "flags"), [(BrownConrady, 0), (Rational, cv2.CALIB_RATIONAL_MODEL)])
+def test_opencv_calibration_of_a_chessboard(data_folder: Path, kind: type, flags: int) -> None:
+    """Corners that OpenCV found in photographs, reprojected with what it calibrated: its own error, to the digit."""
+    board = np.zeros((54, 3), np.float32)
+    board[:, :2] = np.mgrid[:9, :6].T.reshape(-1, 2)
+    corners = []
+    for path in sorted((data_folder / "chessboard").glob("left*.jpg"))[::2]:
+        image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        found, places = cv2.findChessboardCorners(image, (9, 6))
+        if found:
+            corners.append(places.reshape(-1, 2))
+    assert len(corners) >= 5
+    rms, k, coefficients, rotations, translations = cv2.calibrateCamera(
+        [board] * len(corners), corners, image.shape[::-1], None, None, flags=flags
+    )
+    count = kind.model.count
+    camera = kind(k_from_integer_centres(torch.from_numpy(k)), torch.from_numpy(coefficients.reshape(-1)[:count]))
+    squares = []
+    for places, rotation, translation in zip(corners, rotations, translations, strict=True):
+        pose = Pose(torch.from_numpy(rotation[:, 0].copy()), torch.from_numpy(translation[:, 0].copy()))
+        view = View(camera, pose, *image.shape)
+        squares.append(np.square(seen(view, board.astype(float)) - 0.5 - places).sum(-1))
+        rays = camera.rays(torch.from_numpy(seen(view, board.astype(float)))).directions.detach()
+        moved = pose(torch.from_numpy(board).double()).detach()
+        torch.testing.assert_close(rays, moved / moved.norm(dim=-1, keepdim=True), rtol=0.0, atol=1e-12)
+    assert np.sqrt(np.mean(np.concatenate(squares))) == pytest.approx(rms, rel=1e-5)
+    assert rms < 1.0

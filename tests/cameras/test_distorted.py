@@ -157,6 +157,23 @@ class _Projected(torch.nn.Module):
 
 
 @pytest.mark.parametrize(("kind", "count"), ALL)
+def test_straight_edges_are_off_by_the_square_of_their_length(kind: type[Distorted], count: int) -> None:
+    """The middle of an edge by the rasteriser's linear rows against where the lens puts it: a quarter for half the
+    edge."""
+    d = torch.full((count,), 0.03, dtype=torch.float64)
+    camera = kind(torch.tensor([[300.0, 0, 160], [0, 300, 120], [0, 0, 1]]).double(), d)
+    middle = torch.from_numpy(np.random.default_rng(4).uniform([-1, -1, 2], [1, 1, 3], (50, 3)))
+    along = torch.tensor([0.08, 0.05, 0.06]).double()
+    errors = []
+    for length in (1.0, 0.5, 0.25):
+        ends = camera.projected(torch.stack([middle - length * along, middle + length * along]), 0.1).mean(0)
+        errors.append((ends[:, :2] / ends[:, 3:] - camera.project(middle).pixels).norm(dim=-1).detach())
+    assert float(errors[0].max()) < 1.0
+    torch.testing.assert_close(errors[0] / errors[1], torch.full((50,), 4.0).double(), rtol=0.1, atol=0.0)
+    torch.testing.assert_close(errors[1] / errors[2], torch.full((50,), 4.0).double(), rtol=0.05, atol=0.0)
+
+
+@pytest.mark.parametrize(("kind", "count"), ALL)
 def test_what_are_no_coefficients_is_refused(kind: type[Distorted], count: int) -> None:
     with pytest.raises(ValueError, match=f"takes {count} coefficients, not {count + 1}"):
         kind(torch.eye(3), torch.zeros(count + 1))
