@@ -49,7 +49,8 @@ def pose_to_colmap(pose: Float[Tensor, "*batch 3 4"]) -> tuple[Float[Tensor, "*b
     vector = rotation_vector(pose[..., :3])
     half = vector / 2
     angle = torch.linalg.vector_norm(half, dim=-1, keepdim=True)
-    return torch.cat([angle.cos(), torch.sinc(angle / torch.pi) * half], -1), pose[..., 3]
+    # At half a turn the angle may exceed pi / 2 by rounding.
+    return torch.cat([angle.cos().clamp(min=0), torch.sinc(angle / torch.pi) * half], -1), pose[..., 3]
 
 
 def camera_from_colmap(model: str, parameters: list[float]) -> Camera:
