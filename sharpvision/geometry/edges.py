@@ -56,14 +56,16 @@ def edges_of(
     for indices in (faces if normal_faces is None else normal_faces, uv_faces):
         if indices is not None:
             hard |= both & _differ(indices.cpu().numpy(), sides, corner_of, same_way)
-    flags = flags + HARD * hard + _orientation(corners, vertices, sides, both & ~same_way)
+    face_flags = _orientation(corners, vertices, sides, both & ~same_way)
+    flags = flags + HARD * hard + (face_flags[sides[:, 0]] if len(sides) else 0)
     ends = np.stack([corners[sides[:, 0], corner_of[:, 0]], corners[sides[:, 0], (corner_of[:, 0] + 1) % 3]], 1)
     third = np.where(sides >= 0, corners[sides, (corner_of + 2) % 3] if len(sides) else sides, -1)
 
     def tensor(values: np.ndarray, dtype: torch.dtype = torch.int32) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(dtype).to(faces.device)
 
-    return MeshEdges(tensor(ends), tensor(sides), tensor(third), tensor(flags, torch.uint8))
+    bits = tensor(flags, torch.uint8), tensor(face_flags, torch.uint8)
+    return MeshEdges(tensor(ends), tensor(sides), tensor(third), *bits)
 
 
 def _welded(corners: np.ndarray, vertices: Tensor | None) -> np.ndarray:
@@ -86,17 +88,18 @@ def _differ(indices: np.ndarray, sides: np.ndarray, corner: np.ndarray, same_way
 
 
 def _orientation(corners: np.ndarray, vertices: Tensor | None, sides: np.ndarray, proper: np.ndarray) -> np.ndarray:
-    """`OUTWARD`, `INWARD` or 0 of each edge: the sign of the volume of its part, if that is closed."""
+    """`OUTWARD`, `INWARD` or 0 of each face: the sign of the volume of its part, if that is closed."""
     if vertices is None or not len(sides):
-        return np.zeros(len(sides), np.int64)
+        return np.zeros(len(corners), np.int64)
     joined = sides[sides[:, 1] >= 0]
     graph = sparse.coo_array((np.ones(len(joined)), joined.T), shape=(len(corners), len(corners)))
     parts, part = sparse.csgraph.connected_components(graph, directed=False)
-    closed = np.ones(parts, bool)
+    closed = np.zeros(parts, bool)
+    closed[part[sides[:, 0]]] = True
     closed[part[sides[~proper, 0]]] = False
     places = vertices.detach().cpu().numpy().astype(np.float64)
     a, b, c = np.moveaxis(places[corners] - places[corners].mean((0, 1)), 1, 0)
     volume = np.bincount(part, (a * np.cross(b, c)).sum(1), parts)
     bit = np.where(closed & (volume > 0), OUTWARD, 0) + np.where(closed & (volume < 0), INWARD, 0)
-    found: np.ndarray = bit[part[sides[:, 0]]]
+    found: np.ndarray = bit[part]
     return found

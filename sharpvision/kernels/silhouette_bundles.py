@@ -55,6 +55,7 @@ def bundle_types(real: type) -> SimpleNamespace:
         faces: wp.array(dtype=wp.vec2i)
         opposite: wp.array(dtype=wp.vec2i)
         flags: wp.array(dtype=wp.uint8)
+        face_flags: wp.array(dtype=wp.uint8)
         first_edge: wp.array(dtype=int)
         edge_count: wp.array(dtype=int)
         first_block: wp.array(dtype=int)

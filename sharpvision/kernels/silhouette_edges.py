@@ -24,13 +24,15 @@ class MeshEdges:
     bits 0-1 the corner of the first face at A, bits 2-3 that of the second face where its own pass of the edge starts,
     `SAME_WAY` where the second face passes A before B too (winding not consistent), `HARD` where normals or texture
     coordinates differ across the edge, `OUTWARD` or `INWARD` where the edge belongs to a closed, consistently wound
-    part whose faces are counter-clockwise (clockwise) seen from outside.
+    part whose faces are counter-clockwise (clockwise) seen from outside. `face_flags` (F,) uint8: the last two for each
+    face of the mesh.
     """
 
     ends: Tensor
     faces: Tensor
     opposite: Tensor
     flags: Tensor
+    face_flags: Tensor
     batches: dict[int, EdgeBatch] = field(default_factory=dict)
     """What `EdgeBatch.of_one_mesh` made of it."""
 
@@ -58,8 +60,8 @@ class EdgeBatch:
     """Edges of the meshes of a `Batch`: `edges` with vertices and faces counted through all meshes; view b has those
     from `first_edge[b]` on, `edge_count[b]` of them, in blocks `first_block[b]` to `first_block[b + 1]` - 1.
 
-    >>> i = torch.tensor([[0, 1]], dtype=torch.int32)
-    >>> one = MeshEdges(i, i, i, torch.zeros(1, dtype=torch.uint8))
+    >>> i, flags = torch.tensor([[0, 1]], dtype=torch.int32), torch.zeros(1, dtype=torch.uint8)
+    >>> one = MeshEdges(i, i, i, flags, flags)
     >>> EdgeBatch.of_one_mesh(one, 3).first_block.tolist()
     [0, 1, 2, 3]
     """
@@ -90,6 +92,7 @@ class EdgeBatch:
             torch.cat([_moved(e.faces, f) for e, f in zip(edges, first_face, strict=True)]),
             torch.cat([_moved(e.opposite, v) for e, v in zip(edges, first_vertex, strict=True)]),
             torch.cat([e.flags for e in edges]),
+            torch.cat([e.face_flags for e in edges]),
         )
         count = torch.tensor([len(e) for e in edges], dtype=torch.int32)
         return cls._make(packed, count.cumsum(0, dtype=torch.int32) - count, count)

@@ -15,7 +15,7 @@ from sharpvision.kernels.silhouette_bundles import bundle_edges, bundle_scene
 from sharpvision.kernels.silhouette_edges import EdgeBatch, MeshEdges
 from sharpvision.kernels.silhouette_points import assembled
 from sharpvision.kernels.silhouette_query import Answers, answers
-from sharpvision.kernels.silhouette_select import edge_pieces
+from sharpvision.kernels.silhouette_select import behind_near, edge_pieces, facing
 from sharpvision.kernels.silhouette_split import PixelPieces, split_pieces
 
 SAMPLES = {
@@ -59,9 +59,11 @@ def plan(
     bundles = (bundle_scene(projected, batch, raster, settings.near), bundle_edges(edges, projected))
     if settings.silhouettes:
         offsets = _offsets(settings.samples, projected.dtype, projected.device)
-        pieces = edge_pieces(projected, batch.slots, edges, *bundles)
+        behind = behind_near(projected, settings.near)
+        side = facing(projected, behind, batch.slots, *bundles)
+        pieces = edge_pieces(projected, behind, side, edges, *bundles)
         pixels = split_pieces(pieces, settings.everywhere, tiles, *bundles)
-        found = answers(projected, pixels, offsets, tiles, *bundles)
+        found = answers(pixels, side, offsets, tiles, *bundles)
         return assembled(raster, pixels, found, settings.everywhere, *bundles)
     none = torch.zeros(tiles + 1, dtype=torch.int32, device=projected.device)
     pixels = PixelPieces.empty(none, 0, 0, projected)

@@ -94,18 +94,16 @@ def _kernels(real: type) -> SimpleNamespace:
         return area
 
     @wp.func
-    def put(entry: int, pixel: int, at: vec2, writes: int, out: Points) -> int:
-        """Counts a point of an entry or writes where it is; its index, -1 for the background."""
+    def next_of(entry: int, writes: int, entry_count: wp.array(dtype=int), entry_first: wp.array(dtype=int)) -> int:
+        """Counts a point of an entry, or says where to write it; -1 for the background."""
         p = int(-1)
         if entry >= 0:
             if writes == 0:
-                out.entry_count[entry] = out.entry_count[entry] + 1
+                entry_count[entry] = entry_count[entry] + 1
                 p = 0
             else:
-                p = out.entry_first[entry]
-                out.entry_first[entry] = p + 1
-                out.pixel[p] = pixel
-                out.position[p] = at
+                p = entry_first[entry]
+                entry_first[entry] = p + 1
         return p
 
     @wp.func
@@ -170,8 +168,18 @@ def _kernels(real: type) -> SimpleNamespace:
         next = int(-1)
         if c < stop:
             next = (v * height + pixels.place[c][1]) * width + pixels.place[c][0]
-        y_stop = int(wp.min((ty + 1) * scene.tile, height))
-        x_stop = int(wp.min((tx + 1) * scene.tile, width))
+        y_stop = (ty + 1) * scene.tile
+        if y_stop > height:
+            y_stop = height
+        x_stop = (tx + 1) * scene.tile
+        if x_stop > width:
+            x_stop = width
+        if c == stop and scene.tile_first[t] == scene.tile_first[t + 1]:  # nothing here: common, and quick
+            if writes != 0:
+                for y in range(ty * scene.tile, y_stop):
+                    for x in range(tx * scene.tile, x_stop):
+                        plan.sample[(v * height + y) * width + x] = -1
+            y_stop = 0
         for y in range(ty * scene.tile, y_stop):
             row = (v * height + y) * width
             for x in range(tx * scene.tile, x_stop):
@@ -187,9 +195,12 @@ def _kernels(real: type) -> SimpleNamespace:
                             plan.sample[pixel] = -2 - kept
                             plan.piece_first[kept] = cut
                         for k in range(found.offsets.shape[0]):
-                            p = put(found.sample[c, k], pixel, centre + found.offsets[k], writes, out)
+                            p = next_of(found.sample[c, k], writes, out.entry_count, out.entry_first)
                             if writes != 0:
                                 plan.samples[kept, k] = p
+                                if p >= 0:
+                                    out.pixel[p] = pixel
+                                    out.position[p] = centre + found.offsets[k]
                             elif p >= 0:
                                 total += 1
                         for n in range(pixels.first[c], pixels.first[c + 1]):
@@ -200,16 +211,20 @@ def _kernels(real: type) -> SimpleNamespace:
                                 second = kind & _INNER_IS_SECOND
                                 middle = centre + half * vec2(line[0] + line[2], line[1] + line[3])
                                 outside = centre + vec2(m[2], m[3])
-                                p = put(found.inner[n], pixel, middle, writes, out)
-                                r = put(found.outer[n], pixel, outside, writes, out)
+                                p = next_of(found.inner[n], writes, out.entry_count, out.entry_first)
+                                r = next_of(found.outer[n], writes, out.entry_count, out.entry_first)
                                 if writes == 0:
                                     total += 1
                                     if r >= 0:
                                         total += 1
                                 else:
                                     flags = int(edges.flags[pixels.owner[n][0]])
+                                    out.pixel[p] = pixel
+                                    out.position[p] = middle
                                     put_on_edge(p, second, flags, m[0], out)
                                     if r >= 0:
+                                        out.pixel[r] = pixel
+                                        out.position[r] = outside
                                         out.moves[r] = wp.uint8(0)
                                     if (kind & _IS_HARD) != 0:
                                         put_on_edge(r, 1 - second, flags, m[0], out)
@@ -222,9 +237,12 @@ def _kernels(real: type) -> SimpleNamespace:
                     if c < stop:
                         next = (v * height + pixels.place[c][1]) * width + pixels.place[c][0]
                 if single:
-                    p = put(scene.entry[pixel], pixel, centre, writes, out)
+                    p = next_of(scene.entry[pixel], writes, out.entry_count, out.entry_first)
                     if writes != 0:
                         plan.sample[pixel] = p
+                        if p >= 0:
+                            out.pixel[p] = pixel
+                            out.position[p] = centre
                     elif p >= 0:
                         total += 1
         if writes == 0:

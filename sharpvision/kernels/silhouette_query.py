@@ -18,12 +18,13 @@ from torch import Tensor
 from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of, warp_view
 from sharpvision.kernels.launch import start_warp
 from sharpvision.kernels.silhouette_bundles import band_size, bundle, bundle_types
-from sharpvision.kernels.silhouette_select import INNER_IS_SECOND, IS_HARD
+from sharpvision.kernels.silhouette_select import INNER_IS_SECOND, IS_HARD, UNSEEN
 from sharpvision.kernels.silhouette_split import PixelPieces
 
 start_warp()
 
 _INNER_IS_SECOND, _IS_HARD = wp.constant(INNER_IS_SECOND), wp.constant(IS_HARD)
+_UNSEEN = wp.constant(UNSEEN)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,29 +101,10 @@ def _kernels(real: type) -> SimpleNamespace:
                 found = wp.dot(e, q) / depth
         return found
 
-    @wp.func
-    def ask(
-        p: int, at_centre: vec3, dx: vec3, dy: vec3, keys: vec3, depths: vec3, entry: int, near: real,
-        pixels: PixelPieces, sample_key: wp.array2d(dtype=real), piece_key: wp.array(dtype=real), out: Answers,
-    ):  # fmt: skip
-        """Tests a triangle at all points of a pixel; its edge functions: value at the centre, and slopes."""
-        for k in range(out.offsets.shape[0]):
-            o = out.offsets[k]
-            key = key_at(at_centre + o[0] * dx + o[1] * dy, keys, depths, near)
-            if key < sample_key[p, k]:
-                sample_key[p, k] = key
-                out.sample[p, k] = entry
-        for n in range(pixels.first[p], pixels.first[p + 1]):
-            m = pixels.middle[n]
-            key = key_at(at_centre + m[2] * dx + m[3] * dy, keys, depths, near)
-            if key < piece_key[n]:
-                piece_key[n] = key
-                out.outer[n] = entry
-
     @wp.kernel(module=module, enable_backward=False)
     def query(
-        first: int, scene: Scene, edges: Edges, pixels: PixelPieces, sample_key: wp.array2d(dtype=real),
-        piece_key: wp.array(dtype=real), out: Answers,
+        first: int, scene: Scene, edges: Edges, pixels: PixelPieces, side: wp.array(dtype=wp.uint8),
+        sample_key: wp.array2d(dtype=real), piece_key: wp.array(dtype=real), out: Answers,
     ):  # fmt: skip
         t = first + wp.tid()
         start = pixels.tile_pixel[t]
@@ -133,6 +115,7 @@ def _kernels(real: type) -> SimpleNamespace:
             ty = (t - v * scene.rows * scene.columns) // scene.columns
             tx = t - (v * scene.rows + ty) * scene.columns
             row = scene.row_offset[v]
+            offset = scene.first_slot[v] - scene.first_face[v]
             half_tile = real(0.5) * real(scene.tile)
             cx = real(tx * scene.tile) + half_tile
             cy = real(ty * scene.tile) + half_tile
@@ -149,7 +132,10 @@ def _kernels(real: type) -> SimpleNamespace:
                 out.outer[n] = -1
             for i in range(scene.tile_first[t], scene.tile_first[t + 1]):
                 entry = scene.tile_entry[i]
-                face = scene.faces[scene.entry_slot[entry] - scene.first_slot[v] + scene.first_face[v]]
+                s = scene.entry_slot[entry]
+                if (int(side[s]) & _UNSEEN) != 0:
+                    continue
+                face = scene.faces[s - offset]
                 a = centred(scene.projected[row + face[0]], cx, cy)
                 b = centred(scene.projected[row + face[1]], cx, cy)
                 c = centred(scene.projected[row + face[2]], cx, cy)
@@ -197,12 +183,22 @@ def _kernels(real: type) -> SimpleNamespace:
                             e = base + px * dx + py * dy
                             f = e + reach
                             if f[0] >= real(0.0) and f[1] >= real(0.0) and f[2] >= real(0.0):
-                                ask(p, e, dx, dy, keys, depths, entry, near, pixels, sample_key, piece_key, out)
+                                for k in range(count):
+                                    o = out.offsets[k]
+                                    key = key_at(e + o[0] * dx + o[1] * dy, keys, depths, near)
+                                    if key < sample_key[p, k]:
+                                        sample_key[p, k] = key
+                                        out.sample[p, k] = entry
+                                for n in range(pixels.first[p], pixels.first[p + 1]):
+                                    m = pixels.middle[n]
+                                    key = key_at(e + m[2] * dx + m[3] * dy, keys, depths, near)
+                                    if key < piece_key[n]:
+                                        piece_key[n] = key
+                                        out.outer[n] = entry
                         p += 1
                         if p == row_stop:
                             p += skip
                             row_stop += scene.tile
-            offset = scene.first_slot[v] - scene.first_face[v]
             for n in range(pixels.first[start], pixels.first[stop]):
                 kind = pixels.owner[n][1]
                 sides = edges.faces[pixels.owner[n][0]]
@@ -228,18 +224,19 @@ def _kernels(real: type) -> SimpleNamespace:
 
 
 def answers(
-    projected: Tensor, pixels: PixelPieces, offsets: Tensor, tiles: int, scene: Any, edge_bundle: Any
-) -> Answers:
-    """What samples and pieces of the pixels see; `offsets` (K, 2) of the samples from the pixel's centre."""
-    real, device = real_of(projected), projected.device
+    pixels: PixelPieces, side: Tensor, offsets: Tensor, tiles: int, scene: Any, edge_bundle: Any
+) -> Answers:  # fmt: skip
+    """What samples and pieces of the pixels see; `side` of `facing`, `offsets` (K, 2) of the samples from the pixel's
+    centre."""
+    real, device = real_of(offsets), offsets.device
     types = bundle_types(real)
     sample = torch.empty(len(pixels.place), len(offsets), dtype=torch.int32, device=device)
     sides = torch.empty(2, len(pixels.ends), dtype=torch.int32, device=device)
     found = Answers(offsets, sample, sides[0], sides[1])
-    sample_key, piece_key = projected.new_empty(sample.shape), projected.new_empty(len(pixels.ends))
+    sample_key, piece_key = offsets.new_empty(sample.shape), offsets.new_empty(len(pixels.ends))
     inputs = [
-        scene, edge_bundle, bundle(types.PixelPieces, pixels), warp_view(sample_key), warp_view(piece_key),
-        bundle(types.Answers, found),
+        scene, edge_bundle, bundle(types.PixelPieces, pixels), warp_view(side), warp_view(sample_key),
+        warp_view(piece_key), bundle(types.Answers, found),
     ]  # fmt: skip
     dispatch(_kernels(real).query, tiles, inputs, device, band_size(tiles))
     return found

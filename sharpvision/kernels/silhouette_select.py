@@ -28,10 +28,14 @@ INNER_IS_SECOND, IS_HARD, FIRST_IS_NEGATIVE, IS_COVERED = 1, 2, 4, 8
 (b - a) x (c - a) with y down; the z-buffer shows something far nearer at all of the
 3 x 3 pixels around."""
 
+UNSEEN = 4
+"""Bit of a slot's facing: the back of a closed part, which its front hides."""
+
 _BLOCK = wp.constant(EDGES_PER_BLOCK)
 _SAME_WAY, _HARD = wp.constant(SAME_WAY), wp.constant(HARD)
 _OUTWARD, _INWARD = wp.constant(OUTWARD), wp.constant(INWARD)
 _IS_COVERED = wp.constant(IS_COVERED)
+_UNSEEN = wp.constant(UNSEEN)
 _POSITIVE, _NEGATIVE, _EDGE_ON = wp.constant(0), wp.constant(1), wp.constant(2)
 
 
@@ -68,11 +72,14 @@ def _kernels(real: type) -> SimpleNamespace:
         )  # fmt: skip
 
     @wp.kernel(module=module, enable_backward=False)
-    def facing(first: int, scene: Scene, side: wp.array(dtype=wp.uint8)):
+    def facing(
+        first: int, scene: Scene, edges: Edges, behind: wp.array(dtype=wp.uint8), side: wp.array(dtype=wp.uint8)
+    ):  # fmt: skip
         """The sign of each face's area as the camera sees it, right for faces that reach behind the camera too."""
         s = first + wp.tid()
         v = view_of(scene.first_slot, s)
-        face = scene.faces[s - scene.first_slot[v] + scene.first_face[v]]
+        index = s - scene.first_slot[v] + scene.first_face[v]
+        face = scene.faces[index]
         row = scene.row_offset[v]
         a = vec4(scene.projected[row + face[0]])
         b = vec4(scene.projected[row + face[1]])
@@ -87,7 +94,7 @@ def _kernels(real: type) -> SimpleNamespace:
             a = c
             c = b
             b = u
-        found = _EDGE_ON
+        found = int(_EDGE_ON)
         if a[3] > real(0.0):
             # Both differences are multiplied by a's w > 0 instead of dividing by it.
             bx = b[0] * a[3] - a[0] * b[3]
@@ -99,6 +106,10 @@ def _kernels(real: type) -> SimpleNamespace:
                 found = _POSITIVE
             elif area < real(0.0):
                 found = _NEGATIVE
+        flags = int(edges.face_flags[index])
+        back = (flags & _OUTWARD) != 0 and found == _POSITIVE
+        if behind[0] == wp.uint8(0) and (back or ((flags & _INWARD) != 0 and found == _NEGATIVE)):
+            found += _UNSEEN
         side[s] = wp.uint8(found)
 
     @wp.func
@@ -133,7 +144,7 @@ def _kernels(real: type) -> SimpleNamespace:
         return found
 
     @wp.func
-    def kind_of(side0: int, side1: int, flags: int, behind: int) -> int:
+    def kind_of(side0: int, side1: int, flags: int) -> int:
         """Kind of an edge with two faces as far as facing tells: -1 none, -2 a fold whose inner side is open."""
         found = int(-1)
         front0 = side0 == _NEGATIVE
@@ -145,10 +156,7 @@ def _kernels(real: type) -> SimpleNamespace:
             elif side1 == _EDGE_ON:
                 found = 0
         elif (flags & _HARD) != 0 and side0 != _EDGE_ON and side1 != _EDGE_ON:
-            unseen = (flags & _OUTWARD) != 0 and not front0
-            unseen = unseen or ((flags & _INWARD) != 0 and front0)
-            if behind != 0 or not unseen:
-                found = IS_HARD
+            found = IS_HARD
         if found >= 0 and front0:
             found = found + FIRST_IS_NEGATIVE
         return found
@@ -303,10 +311,13 @@ def _kernels(real: type) -> SimpleNamespace:
             for e in range(edges.first_edge[v] + start, edges.first_edge[v] + stop):
                 sides = edges.faces[e]
                 flags = int(edges.flags[e])
-                side0 = int(side[slot + sides[0]])
+                code = int(side[slot + sides[0]])
+                side0 = code & 3
                 kind = int(-1)
                 if sides[1] >= 0:
-                    kind = kind_of(side0, int(side[slot + sides[1]]), flags, reach)
+                    other = int(side[slot + sides[1]])
+                    if (code & other & _UNSEEN) == 0:
+                        kind = kind_of(side0, other & 3, flags)
                 elif side0 == _NEGATIVE:
                     kind = FIRST_IS_NEGATIVE
                 elif side0 == _POSITIVE:
@@ -357,20 +368,26 @@ class EdgePieces:
         return cls(torch.empty(count, dtype=torch.int32, device=like.device), places[0], places[1], owner)
 
 
-def facing(projected: Tensor, slots: int, scene: Any) -> Tensor:
+def facing(projected: Tensor, behind: Tensor, slots: int, scene: Any, edge_bundle: Any) -> Tensor:
     """(S,) uint8 of each slot: 0 where (b - a) x (c - a) of the face's image is positive, 1 negative, 2 edge-on or
-    behind the camera."""
+    behind the camera; plus `UNSEEN`. `behind` (1,) uint8: whether anything reaches behind the near plane."""
     side = torch.empty(slots, dtype=torch.uint8, device=projected.device)
-    dispatch(_kernels(real_of(projected)).facing, slots, [scene, warp_view(side)], projected.device)
+    inputs = [scene, edge_bundle, warp_view(behind), warp_view(side)]
+    dispatch(_kernels(real_of(projected)).facing, slots, inputs, projected.device)
     return side
 
 
-def edge_pieces(projected: Tensor, slots: int, edges: EdgeBatch, scene: Any, edge_bundle: Any) -> EdgePieces:
-    """All pieces."""
+def behind_near(projected: Tensor, near: float) -> Tensor:
+    """(1,) uint8: whether anything reaches behind the near plane, where closed parts are cut open."""
+    return (projected[:, 3] < near).any().to(torch.uint8).view(1)
+
+
+def edge_pieces(
+    projected: Tensor, behind: Tensor, side: Tensor, edges: EdgeBatch, scene: Any, edge_bundle: Any
+) -> EdgePieces:  # fmt: skip
+    """All pieces, given `behind_near` and `facing`."""
     real, device, blocks = real_of(projected), projected.device, edges.blocks
     kernel, kind = _kernels(real).pieces, bundle_types(real).EdgePieces
-    side = facing(projected, slots, scene)
-    behind = (projected[:, 3] < scene.near).any().to(torch.uint8).view(1)
     counts = torch.empty(3, blocks, dtype=torch.int32, device=device)
     chosen = torch.empty(blocks * EDGES_PER_BLOCK, 2, dtype=torch.int32, device=device)
     inputs = [

@@ -113,13 +113,11 @@ def _kernels(real: type) -> SimpleNamespace:
         return low
 
     @wp.func
-    def covered_around(v: int, x: int, y: int, scene: Scene) -> bool:
+    def covered_around(v: int, x: int, y: int, height: int, width: int, entry: wp.array(dtype=int)) -> bool:
         """Whether one of the 3 x 3 pixels around (x, y) shows a face."""
-        height = scene.key.shape[1]
-        width = scene.key.shape[2]
         for j in range(wp.max(y - 1, 0), wp.min(y + 2, height)):
             for i in range(wp.max(x - 1, 0), wp.min(x + 2, width)):
-                if scene.entry[(v * height + j) * width + i] >= 0:
+                if entry[(v * height + j) * width + i] >= 0:
                     return True
         return False
 
@@ -131,6 +129,8 @@ def _kernels(real: type) -> SimpleNamespace:
         """One tile: counts pixels and pieces into `counts`, or writes them from `before` on."""
         t = first + wp.tid()
         tile = scene.tile
+        height = scene.key.shape[1]
+        width = scene.key.shape[2]
         v = t // (scene.rows * scene.columns)
         ty = (t - v * scene.rows * scene.columns) // scene.columns
         tx = t - (v * scene.rows + ty) * scene.columns
@@ -161,8 +161,10 @@ def _kernels(real: type) -> SimpleNamespace:
             y = ty * tile + local // tile
             x = tx * tile + local % tile
             taken = bool(seen)
-            if everywhere != 0 and not seen and y < scene.key.shape[1] and x < scene.key.shape[2]:
-                taken = covered_around(v, x, y, scene)
+            if everywhere != 0 and not seen and y < height and x < width:
+                taken = scene.entry[(v * height + y) * width + x] >= 0
+                if not taken:
+                    taken = covered_around(v, x, y, height, width, scene.entry)
             if taken:
                 if writes != 0:
                     out.place[q] = wp.vec2i(x, y)
