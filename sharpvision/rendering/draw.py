@@ -109,7 +109,7 @@ def _plans(settings: RenderSettings) -> list[PlanSettings]:
 def _image(context: _Context, layout: Plan, window: Window) -> dict[str, Tensor]:
     """Image and coverage."""
     wanted, scene = context.settings.buffers, context.scene
-    ground = scene.background
+    ground: Tensor = scene.background
     if ground.dim() == 3:
         ground = ground[window.top : window.top + window.rows]
     ground = ground.reshape(-1, ground.shape[-1])

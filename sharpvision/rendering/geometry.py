@@ -45,7 +45,7 @@ class SurfaceState:
 
 def topology_of(scene: Scene) -> SceneTopology:
     """The scene's topology; made once and kept with the scene until its faces are replaced."""
-    shapes: list[Shape] = list(scene.shapes.values())  # type: ignore[arg-type]
+    shapes = scene.shape_list
     key = tuple((id(v), v.device) for s in shapes for v in (s.faces, s.normal_faces, s.uv_faces) if v is not None)
     kept = scene.__dict__.get("_topology")
     if kept is None or kept[0] != key:
@@ -70,23 +70,27 @@ def _build(shapes: list[Shape], places: Tensor) -> SceneTopology:
         vertex += len(shape.vertices)
         normal += len(shape.vertices) if shape.normal_faces is None else int(own.max()) + 1 if own.numel() else 0
         texture += len(uv)
-    packed = [torch.cat(v).to(torch.int32).contiguous() for v in (faces, normal_faces, uv_faces)]
-    counts = torch.tensor([len(f) for f in faces], device=packed[0].device)
-    face_shape = torch.repeat_interleave(torch.arange(len(faces), device=packed[0].device), counts)
+    corners, normal_corners, uv_corners = (_packed(v) for v in (faces, normal_faces, uv_faces))
+    counts = torch.tensor([len(f) for f in faces], device=corners.device)
+    face_shape = torch.repeat_interleave(torch.arange(len(faces), device=corners.device), counts)
     # Coincident vertices of different shapes are kept apart: by an offset for each shape that no coordinate reaches.
     span = 4 * places.abs().max().clamp(min=1) if len(places) else 1.0
     sizes = torch.tensor([len(s.vertices) for s in shapes], device=places.device)
     shift = torch.repeat_interleave(torch.arange(len(shapes), device=places.device), sizes)
     apart = places.double() + (span * shift.to(places))[:, None].double()
     return SceneTopology(
-        *packed, face_shape, torch.cat(uvs), vertex, normal, corners_of(packed[0], vertex),
-        corners_of(packed[1], normal), edges_of(packed[0], apart, packed[1], packed[2]),
+        corners, normal_corners, uv_corners, face_shape, torch.cat(uvs), vertex, normal, corners_of(corners, vertex),
+        corners_of(normal_corners, normal), edges_of(corners, apart, normal_corners, uv_corners),
     )  # fmt: skip
+
+
+def _packed(parts: list[Tensor]) -> Tensor:
+    return torch.cat(parts).to(torch.int32).contiguous()
 
 
 def surface_of(scene: Scene, topology: SceneTopology) -> SurfaceState:
     """Vertices of all shapes in the world, one shape's after the other's, and their area-weighted shading normals."""
-    shapes: list[Shape] = list(scene.shapes.values())  # type: ignore[arg-type]
+    shapes = scene.shape_list
     vertices = torch.cat([shape.pose(shape.vertices) for shape in shapes])
     normals = vertex_normals(vertices, topology.faces, topology.normal_faces, topology.normal_corners)
     return SurfaceState(vertices, normals)

@@ -69,7 +69,7 @@ class Renderer(nn.Module):
         parameters = {} if parameters is None else parameters
         if not torch.compiler.is_compiling() and not any(is_batchedtensor(v) for v in parameters.values()):
             return _floating(self.buffers_with(parameters))
-        own = dict(self.named_parameters())
+        own: dict[str, Tensor] = dict(self.named_parameters())
         for name, value in parameters.items():
             own[self.full_name(name)] = value
         return tuple(_render_operation(self.number, list(own.values())))

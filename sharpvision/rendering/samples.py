@@ -62,7 +62,7 @@ class SurfaceSamples:
     @cached_property
     def color(self) -> Float[Tensor, "p c"]:
         """Vertex colours; one on shapes without."""
-        shapes = list(self.scene.shapes.values())
+        shapes = self.scene.shape_list
         there = [s.colors for s in shapes if s.colors is not None]
         channels = there[0].shape[1] if there else 3
         rows = [s.vertices.new_ones(len(s.vertices), channels) if s.colors is None else s.colors for s in shapes]

@@ -59,6 +59,11 @@ class Scene(nn.Module):
         self.lights = nn.ModuleDict(dict(lights))
         self.background = nn.Parameter(torch.zeros(3) if background is None else background.clone())
 
+    @property
+    def shape_list(self) -> list[Shape]:
+        """The shapes in their order, which is that of the faces in a buffer `face`."""
+        return [shape for shape in self.shapes.values() if isinstance(shape, Shape)]
+
     def unknowns(self, *names: str) -> dict[str, Tensor]:
         """Copies of the parameters called, for a `Problem`: `shapes.bunny.vertices`, `lights.sky.coefficients`, ...
 

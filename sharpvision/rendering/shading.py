@@ -49,7 +49,7 @@ def shading_at(scene: Scene, samples: SurfaceSamples) -> Float[Tensor, "p c"]:
 
 def _by_shape(samples: SurfaceSamples, function: Callable[[Shape, SurfaceSamples], Tensor]) -> Tensor:
     """`function` of every shape and its points, put back in the order of the points."""
-    shapes: list[Shape] = list(samples.scene.shapes.values())  # type: ignore[arg-type]
+    shapes = samples.scene.shape_list
     if len(shapes) == 1:
         return function(shapes[0], samples)
     owner = samples.topology.face_shape[samples.face]
