@@ -227,14 +227,14 @@ def test_integer_centres_bop_idr_and_middlebury(c: Calibration) -> None:
 @given(calibrations(), st.floats(0.1, 50.0), vectors)
 @settings(max_examples=40, deadline=None)
 def test_idr_scale_mat_changes_the_unit_not_the_picture(c: Calibration, scale: float, centre: tuple) -> None:
-    scale_mat = torch.diag(torch.tensor([scale, scale, scale, 1.0])).double()
-    scale_mat[:3, 3] = torch.tensor(centre).double()
+    scale_mat = torch.diag(torch.tensor([scale, scale, scale, 1.0], dtype=torch.float64))
+    scale_mat[:3, 3] = torch.tensor(centre, dtype=torch.float64)
     points, pixels = in_front(c)
     inside = (points - np.array(centre)) / scale
     found = from_idr(to_idr(c), scale_mat)
     view = found.view(*SIZE)
     seen = view.camera.project(view.world_to_camera(torch.from_numpy(inside)))
-    np.testing.assert_allclose(seen.pixels.detach().numpy(), pixels, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(seen.pixels.detach().numpy(), pixels, rtol=1e-8, atol=1e-8)
     assert bool((seen.depth > 0).all())
 
 

@@ -62,7 +62,7 @@ def test_inverse_undoes_it_for_any_lens_or_says_so(name: str, data: st.DataObjec
     back = undistort(d, k, model)
     # Close to the border the inverse is as ill-conditioned as J: errors are held in the image.
     found = there & ~back.isnan().any(-1)
-    torch.testing.assert_close((back + displaced(back, k, model))[found], d[found], rtol=0.0, atol=1e-12)
+    torch.testing.assert_close((back + displaced(back, k, model))[found], d[found], rtol=1e-12, atol=1e-12)
     j = jacobian(u, k, model)
     determinant = j.xx * j.yy - j.xy**2
     well = there & (determinant > 0.05)
