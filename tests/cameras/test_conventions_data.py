@@ -98,6 +98,21 @@ def test_middlebury_points_land_in_the_masks(data_folder: Path) -> None:
         np.testing.assert_allclose([*low, *high], [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], atol=4.0)
 
 
+def test_middlebury_ring_is_a_turntable(data_folder: Path) -> None:
+    """Cameras as far from the middle of the object's box as the data's notes say, 22.5 degrees apart on a circle."""
+    cameras = list(from_middlebury((data_folder / "dino_sparse_ring" / "dinoSR_par.txt").read_text()).values())
+    places = torch.stack([camera.view(480, 640).position.detach() for camera in cameras])
+    box = torch.tensor([[-0.061897, -0.018874, -0.057845], [0.010897, 0.068227, 0.015495]], dtype=torch.float64)
+    distance = (places - box.mean(0)).norm(dim=-1)
+    assert 0.645 < float(distance.min()) < float(distance.max()) < 0.665
+    around = places - places.mean(0)
+    normal = torch.linalg.svd(around).Vh[-1]
+    assert float((around @ normal).abs().max()) < 0.02 * float(distance.mean())
+    looks = torch.stack([camera.world_to_camera[2, :3] for camera in cameras])
+    apart = torch.rad2deg(torch.acos((looks[1:] * looks[:-1]).sum(-1)))
+    assert float(apart.median()) == pytest.approx(22.5, abs=1.0)
+
+
 def test_bop_models_land_in_their_masks(data_folder: Path) -> None:
     folder = data_folder / "ycbv"
     scene = folder / "test" / "000049"
