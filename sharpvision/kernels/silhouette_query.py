@@ -160,6 +160,14 @@ def _kernels(real: type) -> SimpleNamespace:
                     row_stop = p + x1 - x0
                     if x1 <= x0:
                         last = p
+                elif last > start:  # to the first pixel of the box's rows
+                    high = int(last)
+                    while p < high:
+                        between = (p + high) // 2
+                        if real(pixels.place[between][1]) + real(0.5) - cy < box[1]:
+                            p = between + 1
+                        else:
+                            high = between
                 if p < last:
                     e0 = edge_function(b, c, face[1], face[2])
                     e1 = edge_function(c, a, face[2], face[0])

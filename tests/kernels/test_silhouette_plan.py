@@ -253,3 +253,24 @@ def test_faces_without_area_change_nothing() -> None:
 def test_samples_other_than_one_or_four_are_refused() -> None:
     with pytest.raises(ValueError, match="samples must be 1 or 4, not 3"):
         PlanSettings(samples=3)
+
+
+@pytest.mark.parametrize("name", ["ball", "frame", "two", "soup", "open", "box"])
+def test_boundary_integral_is_the_derivative_of_the_area(name: str) -> None:
+    scene = make(name, torch.float64)
+    g = torch.Generator().manual_seed(0)
+    direction = torch.rand(scene.projected.shape, generator=g, dtype=torch.float64) - 0.5
+    direction[:, 3] *= 0.1  # w as well, but not the depth key's numerator: it is not to be differentiated
+    direction[:, 2] = 0
+
+    def total(step: float) -> Tensor:
+        moved = dataclasses.replace(scene, projected=scene.projected + step * direction)
+        return image_of(moved, moved.plan()).sum()
+
+    exact = (total(1e-6) - total(-1e-6)) / 2e-6
+    rows = scene.projected.clone().requires_grad_()
+    layout = scene.plan()
+    colour = scene.colour.double()[layout.points.face.long()][:, None]
+    image = antialias(colour, colour.new_zeros(1, 1), rows, layout)
+    (gradient,) = torch.autograd.grad(image.sum(), rows)
+    assert float((gradient * direction).sum()) == pytest.approx(float(exact), rel=2e-3, abs=1e-3)
