@@ -2,7 +2,7 @@
 
 Corners (x w, y w, w) enter relative to an origin (ox, oy) near the points: a = (x w - ox w, y w - oy w, w), so float32
 loses nothing to large pixel coordinates. With e0 = b x c, e1 = c x a, e2 = a x b (cross products), the barycentric i of
-a point at offset (dx, dy) from the origin is e_i . (dx, dy, 1) / sum of the three. Corners behind the camera do no harm.
+a point at offset (dx, dy) from the origin is e_i . (dx, dy, 1) / sum of the three. Corners behind the camera are fine.
 
 Adjoint: with u_i the gradient to the numerator i and M_i = sum over points of u_i (dx, dy, 1), corner a gets
 b x M2 + M1 x c, and so on round.

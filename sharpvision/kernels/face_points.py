@@ -33,8 +33,9 @@ class FacePoints:
         vec2, vec4 = wp.types.vector(2, real), wp.types.vector(4, real)
         return [
             int(self.damped), warp_view(groups.first), warp_view(groups.count), warp_view(groups.face),
-            warp_view(groups.view), warp_view(p.position, vec2), warp_view(p.moves), warp_view(p.edge), warp_view(p.along),
-            warp_view(self.batch.row_offset), warp_view(self.batch.faces, wp.vec3i), warp_view(projected, vec4),
+            warp_view(groups.view), warp_view(p.position, vec2), warp_view(p.moves), warp_view(p.edge),
+            warp_view(p.along), warp_view(self.batch.row_offset), warp_view(self.batch.faces, wp.vec3i),
+            warp_view(projected, vec4),
         ]  # fmt: skip
 
     def summed(self, rows: Tensor, corners: CornerValues, count: int) -> Tensor:

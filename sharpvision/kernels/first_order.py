@@ -19,7 +19,7 @@ Value = Callable[..., tuple[Tensor, ...]]
 Gradient = Callable[..., tuple[Tensor | None, ...]]
 """(setting, wanted, gradient, *inputs, result, *kept) -> gradient to each of the inputs; None where not `wanted`."""
 Tangent = Callable[..., Tensor]
-"""(setting, tangents, *inputs, result, *kept) -> change of the result; a tangent is None where an input stands still."""
+"""(setting, tangents, *inputs, result, *kept) -> change of the result; a tangent is None where an input is fixed."""
 
 
 def first_order(name: str, value: Value, gradient: Gradient, tangent: Tangent) -> Callable[..., Tensor]:

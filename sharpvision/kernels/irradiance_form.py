@@ -1,7 +1,7 @@
 """Irradiance as a form in the normal, for kernels: a matrix of terms, to which it is linear.
 
 Radiance in spherical harmonics: E(n) = sum A_l c_lm Y_lm(n) with A = pi, 2 pi / 3, pi / 4, 0, -pi / 24 (Ramamoorthi and
-Hanrahan 2001, An Efficient Representation for Irradiance Environment Maps). Real orthonormal Y_lm, coefficient l^2 + l + m.
+Hanrahan 2001, An Efficient Representation for Irradiance Environment Maps). Real orthonormal Y_lm at l^2 + l + m.
 Orders 0 to 2 make ten terms 1, x, y, z, xx, xy, xz, yy, yz, zz; order 3 adds nothing; order 4 adds the nine
 A_4 k_m p_m(n) with p_m the polynomials in `terms_at`. A directional light: E(n) = E max(n.d, 0), three terms x, y, z.
 """
@@ -48,7 +48,8 @@ def _matrix(order: int) -> Tensor:
 def form_of(coefficients: Tensor) -> Tensor:
     """Terms (C, 10 or 19) of the irradiance of coefficients ((order + 1)^2, C); linear."""
     order = math.isqrt(len(coefficients)) - 1
-    return (_matrix(order).to(coefficients) @ coefficients).mT
+    matrix = _matrix(order).to(coefficients)
+    return (matrix * coefficients.mT[:, None]).sum(-1)  # a sum of few terms: no threads, whose number might show
 
 
 @cache

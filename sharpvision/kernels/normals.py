@@ -150,8 +150,8 @@ def vertex_normals(
 
     `faces` and `normal_faces` int32: the vertex and the normal at each corner of a face; `normal_corners` =
     `corners_of(normal_faces, N)`. A face counts once for each of its corners with the normal. Zero, with zero
-    derivative, where s is zero up to rounding: no face, faces without area, or faces that cancel. First derivatives to the vertices,
-    reverse and forward mode, complete; the result doesn't depend on the number of threads.
+    derivative, where s is zero up to rounding: no face, faces without area, or faces that cancel. First derivatives to
+    the vertices, reverse and forward mode, complete; the result doesn't depend on the number of threads.
 
     >>> square = torch.tensor([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [5, 5, 5]])
     >>> faces = torch.tensor([[0, 1, 2], [0, 2, 3]], dtype=torch.int32)
