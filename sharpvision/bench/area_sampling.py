@@ -1,26 +1,24 @@
 """Brute-force point sampling of a gradient scene in float64: the nearest face at any place, and the mean of a pixel.
 
-A Warp kernel of its own that shares no code with the renderer. A place p = (x, y, 1) times the inverse of the matrix of a
-face's projected corners gives the weights over the depth, beta: inside where all are >= 0, 1 / depth = sum beta, and
-nearest is the largest sum that is at most 1 / near. Faces are listed per pixel by their boxes, widened by a margin, so
-that a list made once serves for scenes moved by less than it.
+Kernels of its own (`area_sampling_kernels`) that share no code with the renderer. A place p = (x, y, 1) times the
+inverse of the matrix of a face's projected corners gives the weights over the depth, beta: inside where all are >= 0,
+1 / depth = sum beta, and nearest is the largest sum that is at most 1 / near. Faces are listed per pixel by their
+boxes, widened by a margin, so that a list made once serves for scenes moved by less than it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from types import SimpleNamespace
 
 import numpy as np
 import torch
 import warp as wp
-from numpy.typing import NDArray
 from torch import Tensor
 
+from sharpvision.bench.area_sampling_kernels import Lighting, Lists, Surface, area_kernels
 from sharpvision.bench.gradient_model import Geometry, Topology, Unknowns, radiance
 from sharpvision.bench.gradient_scenes import SIZE, GradientScene
-from sharpvision.kernels.dispatch import dispatch, kernel_module, warp_view
+from sharpvision.kernels.dispatch import dispatch, warp_view
 
 MARGIN_PX = 0.1
 REACH_PX = 1.0
@@ -86,11 +84,9 @@ def multi_jittered(side: int, seed: int) -> Tensor:
 def nearest(points: Tensor, geometry: Geometry, lists: FaceLists, near: float) -> tuple[Tensor, Tensor]:
     """Nearest face (P,), -1 where none, and its beta (P, 3) at places (P, 2) in the image."""
     face = torch.empty(len(points), dtype=torch.int32)
-    inverse = geometry.inverse.detach().contiguous()
-    points = points.contiguous()
-    inputs = [warp_view(points, wp.vec2d), warp_view(lists.first), warp_view(lists.faces), warp_view(inverse, wp.mat33d),
-              wp.float64(1 / near), warp_view(face)]  # fmt: skip
-    dispatch(_kernels().nearest, len(points), inputs, points.device)
+    inverse, points = geometry.inverse.detach().contiguous(), points.contiguous()
+    inputs = [warp_view(points, wp.vec2d), _lists(lists, inverse, near), warp_view(face)]
+    dispatch(area_kernels().nearest, len(points), inputs, points.device)
     found = face.long()
     place = torch.cat([points, torch.ones_like(points[:, :1])], 1)
     beta = (place[:, :, None] * inverse[found.clamp(min=0)]).sum(1)
@@ -99,8 +95,8 @@ def nearest(points: Tensor, geometry: Geometry, lists: FaceLists, near: float) -
 
 @dataclass(frozen=True, eq=False)
 class Sampling:
-    """Where an image is sampled: which pixels are `contour` pixels (crossed by a contour), `ring` pixels (within a pixel
-    of one) and `interior` (the others), all flat indices (P,); pixels without a face are in none."""
+    """Where an image is sampled: which pixels are `contour` pixels (crossed by a contour), `ring` pixels (within a
+    pixel of one) and `interior` (the others), all flat indices (P,); pixels without a face are in none."""
 
     contour: Tensor
     ring: Tensor
@@ -109,7 +105,7 @@ class Sampling:
 
 def sampling_of(lists: FaceLists, contour_points: Tensor) -> Sampling:
     """Pixels sorted by their distance to points (P, 2) that lie densely on all contours."""
-    crossed, near = _within(contour_points, 0.06), _within(contour_points, REACH_PX)
+    crossed, near = _within(contour_points, 0.03), _within(contour_points, REACH_PX)
     listed = lists.first[1:] > lists.first[:-1]
     kinds = (crossed, near & ~crossed & listed, listed & ~near & ~crossed)
     return Sampling(*(kind.nonzero()[:, 0].to(torch.int32) for kind in kinds))
@@ -130,9 +126,13 @@ class AreaSampler:
     """Images of one scene, near to the state that its lists were made at."""
 
     def __init__(self, scene: GradientScene, topology: Topology, lists: FaceLists) -> None:
-        self.scene, self.topology, self.lists = scene, topology, lists
+        self.scene, self.lists = scene, lists
         self.background = torch.from_numpy(scene.background).reshape(-1, 3)
-        self.zeros = torch.zeros(1, 3, dtype=torch.float64)
+        tables = (topology.faces, topology.normal_faces, topology.uv_faces)
+        self.index = [t.to(torch.int32).contiguous() for t in tables]
+        self.colors = torch.from_numpy(np.concatenate([s.colors for s in scene.shapes]))
+        uv = scene.shapes[0].uv
+        self.uv = torch.zeros(1, 2, dtype=torch.float64) if uv is None else torch.from_numpy(uv)
 
     def image(self, geometry: Geometry, unknowns: Unknowns, sampling: Sampling, seed: int) -> Tensor:
         """Image (H W, 3): 64 x 64, 32 x 32 and 8 x 8 samples; `seed` chooses the multi-jittered pattern."""
@@ -155,35 +155,49 @@ class AreaSampler:
     ) -> Tensor:
         """Mean radiance (P, 3) of pixels over a pattern of the unit square, moved round in each by a vector of its own
         where `shifted`."""
-        scene, top = self.scene, self.topology
         shift = torch.zeros(len(pixels), 2, dtype=torch.float64)
         if shifted:
             rng = np.random.default_rng([seed, 7])
             shift = torch.from_numpy(rng.uniform(size=(SIZE * SIZE, 2)))[pixels.long()].contiguous()
         out = torch.empty(len(pixels), 3, dtype=torch.float64)
-        matte = scene.light_direction is None
-        direction = self.zeros[0] if matte else unknowns["light_direction"].detach()
-        toward = wp.vec3d(*(direction / direction.norm().clamp(min=1e-30)).tolist())
-        colors = torch.from_numpy(np.concatenate([s.colors for s in scene.shapes]))
-        textured = scene.texels is not None
-        uv = torch.zeros(1, 2, dtype=torch.float64) if scene.shapes[0].uv is None else torch.from_numpy(scene.shapes[0].uv)
-        texels = unknowns["albedo_texture"].detach() if textured else torch.zeros(1, 1, 3, dtype=torch.float64)
-        light = unknowns["light_sh"].detach() if matte else torch.zeros(9, 3, dtype=torch.float64)
-        alpha = float(unknowns["roughness"]) if scene.roughness is not None else -1.0
-        index = [t.to(torch.int32).contiguous() for t in (top.faces, top.normal_faces, top.uv_faces)]
-        real = [t.detach().contiguous() for t in (geometry.vertices, geometry.normals, colors, uv, texels, light)]
         inverse, pattern = geometry.inverse.detach().contiguous(), pattern.contiguous()
+        vertices, normals = geometry.vertices.detach().contiguous(), geometry.normals.detach().contiguous()
+        lighting, kept = self._lighting(unknowns, geometry.eye)
+        surface = Surface()
+        surface.faces, surface.normal_faces, surface.uv_faces = (warp_view(i) for i in self.index)
+        surface.vertices, surface.normals = warp_view(vertices, wp.vec3d), warp_view(normals, wp.vec3d)
+        surface.colors, surface.uv = warp_view(self.colors, wp.vec3d), warp_view(self.uv, wp.vec2d)
+        surface.background = warp_view(self.background, wp.vec3d)
         inputs = [
-            warp_view(pixels), warp_view(shift, wp.vec2d), warp_view(pattern, wp.vec2d), warp_view(self.lists.first),
-            warp_view(self.lists.faces), warp_view(inverse, wp.mat33d), wp.float64(1 / scene.near),
-            warp_view(self.background, wp.vec3d), *(warp_view(i) for i in index), warp_view(real[0], wp.vec3d),
-            warp_view(real[1], wp.vec3d), warp_view(real[2], wp.vec3d), warp_view(real[3], wp.vec2d), int(textured),
-            warp_view(real[4], wp.vec3d), int(matte), warp_view(real[5], wp.vec3d), toward,
-            wp.vec3d(*scene.irradiance.tolist()), wp.float64(alpha), wp.vec3d(*scene.f0.tolist()),
-            wp.vec3d(*geometry.eye.tolist()), warp_view(out, wp.vec3d),
+            warp_view(pixels), warp_view(shift, wp.vec2d), warp_view(pattern, wp.vec2d),
+            _lists(self.lists, inverse, self.scene.near), surface, lighting, warp_view(out, wp.vec3d),
         ]  # fmt: skip
-        dispatch(_kernels().mean, len(pixels), inputs, pixels.device, band_items=32)
+        dispatch(area_kernels().mean, len(pixels), inputs, pixels.device, band_items=32)
+        del kept
         return out
+
+    def _lighting(self, unknowns: Unknowns, eye: Tensor) -> tuple[Lighting, list[Tensor]]:
+        """Light and material for the kernel, and the tensors that must outlive it."""
+        scene, matte = self.scene, self.scene.light_sh is not None
+        zeros = torch.zeros(1, 1, 3, dtype=torch.float64)
+        texels = zeros if scene.texels is None else unknowns["albedo_texture"].detach().contiguous()
+        harmonics = unknowns["light_sh"].detach().contiguous() if matte else zeros[0]
+        direction = zeros[0, 0] if matte else unknowns["light_direction"].detach()
+        lighting = Lighting()
+        lighting.textured, lighting.texels = int(scene.texels is not None), warp_view(texels, wp.vec3d)
+        lighting.matte, lighting.harmonics = int(matte), warp_view(harmonics, wp.vec3d)
+        lighting.toward = wp.vec3d(*(direction / direction.norm().clamp(min=1e-30)).tolist())
+        lighting.irradiance, lighting.eye = wp.vec3d(*scene.irradiance.tolist()), wp.vec3d(*eye.tolist())
+        lighting.alpha = wp.float64(float(unknowns["roughness"]) ** 2 if scene.roughness is not None else -1.0)
+        return lighting, [texels, harmonics]
+
+
+def _lists(lists: FaceLists, inverse: Tensor, near: float) -> Lists:
+    """The faces of the pixels for a kernel; the tensors must outlive it."""
+    arrays = Lists()
+    arrays.first, arrays.faces = warp_view(lists.first), warp_view(lists.faces)
+    arrays.inverse, arrays.most = warp_view(inverse, wp.mat33d), wp.float64(1 / near)
+    return arrays
 
 
 def sample_radiance(
@@ -197,166 +211,3 @@ def sample_radiance(
     weights = beta[hit] / beta[hit].sum(1, keepdim=True)
     out[hit] = radiance(scene, topology, geometry, unknowns, face[hit], weights).detach()
     return out
-
-
-Indices = NDArray[np.int32]
-
-
-@cache
-def _kernels() -> SimpleNamespace:
-    module = kernel_module(__name__, wp.float64)
-    real = wp.float64
-
-    @wp.func
-    def nearest_face(
-        p: wp.vec3d, begin: int, end: int, faces: wp.array(dtype=int), inverse: wp.array(dtype=wp.mat33d), most: wp.float64
-    ) -> int:
-        best = real(0.0)
-        found = int(-1)
-        for k in range(begin, end):
-            m = inverse[faces[k]]
-            b0 = p[0] * m[0, 0] + p[1] * m[1, 0] + m[2, 0]
-            if b0 >= real(0.0):
-                b1 = p[0] * m[0, 1] + p[1] * m[1, 1] + m[2, 1]
-                if b1 >= real(0.0):
-                    b2 = p[0] * m[0, 2] + p[1] * m[1, 2] + m[2, 2]
-                    total = b0 + b1 + b2
-                    if b2 >= real(0.0) and total > best and total <= most:
-                        best = total
-                        found = faces[k]
-        return found
-
-    @wp.kernel(module=module, enable_backward=False)
-    def nearest(
-        first: int,
-        points: wp.array(dtype=wp.vec2d),
-        list_first: wp.array(dtype=int),
-        list_faces: wp.array(dtype=int),
-        inverse: wp.array(dtype=wp.mat33d),
-        most: wp.float64,
-        out: wp.array(dtype=int),
-    ):
-        i = first + wp.tid()
-        p = points[i]
-        x = int(wp.floor(p[0]))
-        y = int(wp.floor(p[1]))
-        found = int(-1)
-        if x >= 0 and y >= 0 and x < SIZE and y < SIZE:
-            pixel = y * SIZE + x
-            found = nearest_face(
-                wp.vec3d(p[0], p[1], real(1.0)), list_first[pixel], list_first[pixel + 1], list_faces, inverse, most
-            )
-        out[i] = found
-
-    @wp.func
-    def sky(n: wp.vec3d, c: wp.array(dtype=wp.vec3d)) -> wp.vec3d:
-        # E / pi = sum over l of A_l / pi times Y_lm, A / pi = 1, 2/3, 1/4
-        total = c[0] * real(0.28209479177387814)
-        linear = c[1] * n[1] + c[2] * n[2] + c[3] * n[0]
-        total += linear * real(0.4886025119029199 * 2.0 / 3.0)
-        cross = c[4] * (n[0] * n[1]) + c[5] * (n[1] * n[2]) + c[7] * (n[0] * n[2])
-        total += cross * real(1.0925484305920792 / 4.0)
-        total += c[6] * ((real(3.0) * n[2] * n[2] - real(1.0)) * real(0.31539156525252005 / 4.0))
-        total += c[8] * ((n[0] * n[0] - n[1] * n[1]) * real(0.5462742152960396 / 4.0))
-        return total
-
-    @wp.func
-    def texel(t: wp.array2d(dtype=wp.vec3d), uv: wp.vec2d) -> wp.vec3d:
-        height = t.shape[0]
-        width = t.shape[1]
-        x = uv[0] * real(width) - real(0.5)
-        y = (real(1.0) - uv[1]) * real(height) - real(0.5)
-        left = wp.floor(x)
-        top = wp.floor(y)
-        i = (int(left) + width) % width
-        j = (int(top) + height) % height
-        i1 = (i + 1) % width
-        j1 = (j + 1) % height
-        upper = wp.lerp(t[j, i], t[j, i1], x - left)
-        return wp.lerp(upper, wp.lerp(t[j1, i], t[j1, i1], x - left), y - top)
-
-    @wp.func
-    def lobe(
-        n: wp.vec3d, wi: wp.vec3d, wo: wp.vec3d, albedo: wp.vec3d, alpha: wp.float64, f0: wp.vec3d
-    ) -> wp.vec3d:
-        ci = wp.dot(n, wi)
-        co = wp.dot(n, wo)
-        total = wp.vec3d(real(0.0), real(0.0), real(0.0))
-        if ci > real(0.0) and co > real(0.0):
-            h = wp.normalize(wi + wo)
-            ch = wp.dot(n, h)
-            a2 = alpha * alpha
-            root = ch * ch * (a2 - real(1.0)) + real(1.0)
-            d = a2 / (real(3.141592653589793) * root * root)
-            gi = ci + wp.sqrt(a2 + (real(1.0) - a2) * ci * ci)
-            go = co + wp.sqrt(a2 + (real(1.0) - a2) * co * co)
-            one = wp.vec3d(real(1.0), real(1.0), real(1.0))
-            fresnel = f0 + (one - f0) * wp.pow(real(1.0) - wp.dot(wo, h), real(5.0))
-            through = (real(1.0) - wp.pow(real(1.0) - ci, real(5.0))) * (real(1.0) - wp.pow(real(1.0) - co, real(5.0)))
-            total = wp.cw_mul(albedo, one - f0) * (through / real(3.141592653589793)) + fresnel * (d / (gi * go))
-        return total
-
-    @wp.kernel(module=module, enable_backward=False)
-    def mean(
-        first: int,
-        pixels: wp.array(dtype=int),
-        shift: wp.array(dtype=wp.vec2d),
-        pattern: wp.array(dtype=wp.vec2d),
-        list_first: wp.array(dtype=int),
-        list_faces: wp.array(dtype=int),
-        inverse: wp.array(dtype=wp.mat33d),
-        most: wp.float64,
-        background: wp.array(dtype=wp.vec3d),
-        faces: wp.array2d(dtype=int),
-        normal_faces: wp.array2d(dtype=int),
-        uv_faces: wp.array2d(dtype=int),
-        vertices: wp.array(dtype=wp.vec3d),
-        normals: wp.array(dtype=wp.vec3d),
-        colors: wp.array(dtype=wp.vec3d),
-        uv: wp.array(dtype=wp.vec2d),
-        textured: int,
-        texels: wp.array2d(dtype=wp.vec3d),
-        matte: int,
-        light: wp.array(dtype=wp.vec3d),
-        toward: wp.vec3d,
-        irradiance: wp.vec3d,
-        alpha: wp.float64,
-        f0: wp.vec3d,
-        eye: wp.vec3d,
-        out: wp.array(dtype=wp.vec3d),
-    ):
-        i = first + wp.tid()
-        pixel = pixels[i]
-        x = real(pixel % SIZE)
-        y = real(pixel / SIZE)
-        total = wp.vec3d(real(0.0), real(0.0), real(0.0))
-        count = pattern.shape[0]
-        for s in range(count):
-            u = pattern[s][0] + shift[i][0]
-            v = pattern[s][1] + shift[i][1]
-            p = wp.vec3d(x + u - wp.floor(u), y + v - wp.floor(v), real(1.0))
-            f = nearest_face(p, list_first[pixel], list_first[pixel + 1], list_faces, inverse, most)
-            if f < 0:
-                total += background[pixel]
-            else:
-                m = inverse[f]
-                b = wp.transpose(m) * p
-                b = b / (b[0] + b[1] + b[2])
-                n = b[0] * normals[normal_faces[f, 0]] + b[1] * normals[normal_faces[f, 1]]
-                n = wp.normalize(n + b[2] * normals[normal_faces[f, 2]])
-                albedo = b[0] * colors[faces[f, 0]] + b[1] * colors[faces[f, 1]] + b[2] * colors[faces[f, 2]]
-                if textured != 0:
-                    t = b[0] * uv[uv_faces[f, 0]] + b[1] * uv[uv_faces[f, 1]] + b[2] * uv[uv_faces[f, 2]]
-                    albedo = texel(texels, t)
-                if matte != 0:
-                    total += wp.cw_mul(albedo, sky(n, light))
-                else:
-                    cosine = wp.max(wp.dot(n, toward), real(0.0))
-                    value = albedo / real(3.141592653589793)
-                    if alpha > real(0.0):
-                        place = b[0] * vertices[faces[f, 0]] + b[1] * vertices[faces[f, 1]] + b[2] * vertices[faces[f, 2]]
-                        value = lobe(n, toward, wp.normalize(eye - place), albedo, alpha, f0)
-                    total += wp.cw_mul(value, irradiance) * cosine
-        out[i] = total / real(count)
-
-    return SimpleNamespace(nearest=nearest, mean=mean)

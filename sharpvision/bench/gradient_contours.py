@@ -21,9 +21,9 @@ PIECES_PER_PIXEL = 32
 
 @dataclass(frozen=True, eq=False)
 class Segments:
-    """S straight lines in the image. Their ends (S, 2): between vertices `start` and `stop`, at `start` itself, or where
-    the near plane lies between them (`clipped`). `inner` and `outer` (S,) faces, `outer` -1 where a query must tell;
-    `kind` (S,)."""
+    """S straight lines in the image. Their ends (S, 2): between vertices `start` and `stop`, at `start` itself, or
+    where the near plane lies between them (`clipped`). `inner` and `outer` (S,) faces, `outer` -1 where a query must
+    tell; `kind` (S,)."""
 
     start: Tensor
     stop: Tensor
@@ -75,7 +75,7 @@ def segments_of(geometry: Geometry, topology: Topology, near: float) -> Segments
     alone = (count == 1)[edge] | many[edge]
     lonely = alone.nonzero()[:, 0]
     rows_of.append((lonely, owner[lonely], torch.full_like(lonely, -1), BOUNDARY))
-    parts = []
+    parts: list[tuple[Tensor, ...]] = []
     for halves, inner, outer, kind in rows_of:
         f, k = owner[halves], corner[halves]
         a, b = topology.faces[f, k], topology.faces[f, (k + 1) % 3]
@@ -249,7 +249,7 @@ def _outward(segments: Segments, ends: Tensor, geometry: Geometry, topology: Top
     delta = ends[:, 1] - ends[:, 0]
     normal = torch.stack([-delta[:, 1], delta[:, 0]], 1)
     normal = normal / normal.norm(dim=1, keepdim=True).clamp(min=1e-300)
-    # A corner's weight grows towards it: the sum of beta's slopes of the corners that are not on the edge points inward.
+    # A corner's weight grows towards it: the sum of beta's slopes of the corners off the edge points inward.
     inverse = geometry.inverse.detach()[segments.inner]
     weights = end_weights(segments, segments.inner, geometry, topology, near).sum(1)
     off = weights == 0

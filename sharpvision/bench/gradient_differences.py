@@ -14,12 +14,11 @@ import torch
 from torch import Tensor
 
 from sharpvision.bench.gradient_model import Unknowns, geometry_of
-from sharpvision.bench.gradient_reference import Prepared
+from sharpvision.bench.gradient_reference import SHADING, Prepared
 from sharpvision.bench.gradient_scenes import SIZE
 
 STEPS_PX = (0.02, 0.01)
 DIRECTIONS = 3
-SMOOTH = ("light_sh", "light_direction", "albedo_texture", "roughness")  # do not move the image
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,12 +46,11 @@ def differences_of(p: Prepared, name: str) -> Differences:
     directions = _directions(p, name, value)
     values, noise = [], []
     for direction in directions:
-        if name in SMOOTH:
-            steps, seeds = (1e-3,), (0,)
-        else:
-            steps, seeds = tuple(step / _motion(p, name, direction) for step in STEPS_PX), (1, 2)
-        found = [_central(p, name, direction, step, seed) for seed in seeds for step in steps]
-        found = found[:3]  # both steps with the first pattern, the larger with the second
+        tries = [(1e-3, 0)]
+        if name not in SHADING:
+            motion = _motion(p, name, direction)
+            tries = [(STEPS_PX[0] / motion, 1), (STEPS_PX[1] / motion, 1), (STEPS_PX[0] / motion, 2)]
+        found = [_central(p, name, direction, step, seed) for step, seed in tries]
         values.append(float(np.mean(found)))
         noise.append(float(np.std(found, ddof=1) / len(found) ** 0.5) if len(found) > 1 else 0.0)
     return Differences(directions, torch.tensor(values, dtype=torch.float64), torch.tensor(noise, dtype=torch.float64))

@@ -1,7 +1,7 @@
 """The image formation of the gradient scenes once more, in torch and float64, by formulas of its own.
 
-Shares nothing with the renderer: rotations by a matrix exponential, barycentrics by inverting the 3x3 matrix of a face's
-projected corners, irradiance by the polynomials of the spherical harmonics.
+Shares nothing with the renderer: rotations by a matrix exponential, barycentrics by inverting the 3x3 matrix of a
+face's projected corners, irradiance by the polynomials of the spherical harmonics.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sharpvision.bench.gradient_scenes import SIZE, TARGET_SCALE, TARGET_SHIFT_PX, TARGET_TURN, GradientScene
+from sharpvision.bench.gradient_scenes import METALLIC, SIZE, TARGET_SCALE, TARGET_SHIFT_PX, TARGET_TURN, GradientScene
 
 Unknowns = dict[str, Tensor]
 
@@ -59,8 +59,9 @@ def topology_of(scene: GradientScene) -> Topology:
         place.append(same + places)
         vertex, normal, places = vertex + len(s.vertices), normal + int(own.max()) + 1, places + int(same.max()) + 1
         texture += 1 if s.uv is None else len(s.uv)
-    packed = [torch.from_numpy(np.concatenate(v).astype(np.int64)) for v in (faces, normal_faces, uv_faces, owner, place)]
-    return Topology(*packed, normals=normal, first=len(scene.shapes[0].vertices))
+    columns = (faces, normal_faces, uv_faces, owner, place)
+    tables = [torch.from_numpy(np.concatenate(column).astype(np.int64)) for column in columns]
+    return Topology(tables[0], tables[1], tables[2], tables[3], tables[4], normal, len(scene.shapes[0].vertices))
 
 
 def unknowns_of(scene: GradientScene) -> Unknowns:
@@ -130,7 +131,7 @@ def radiance(
         return albedo * sun / math.pi
     view = geometry.eye - at(geometry.vertices, topology.faces)
     view = view / view.norm(dim=-1, keepdim=True)
-    return glossy(normal, toward, view, albedo, unknowns["roughness"], torch.from_numpy(scene.f0)) * sun
+    return glossy(normal, toward, view, albedo, unknowns["roughness"]) * sun
 
 
 def sh_irradiance(n: Tensor) -> Tensor:
@@ -147,9 +148,11 @@ def sh_irradiance(n: Tensor) -> Tensor:
     return torch.stack([a * v for a, v in zip(share, values, strict=True)], -1)
 
 
-def glossy(n: Tensor, wi: Tensor, wo: Tensor, albedo: Tensor, alpha: Tensor, f0: Tensor) -> Tensor:
+def glossy(n: Tensor, wi: Tensor, wo: Tensor, base: Tensor, roughness: Tensor) -> Tensor:
     """A diffuse base under a GGX lobe: albedo (1 - f0) T(n.wi) T(n.wo) / pi + F D G / (4 n.wi n.wo), T = 1 - (1 - c)^5,
-    separable Smith shadowing, Schlick's F; zero where either cosine is not positive."""
+    separable Smith shadowing, Schlick's F; zero where either cosine is not positive. glTF's parameters: albedo = (1 -
+    metallic) base, f0 = 0.04 (1 - metallic) + metallic base, alpha = roughness^2."""
+    albedo, f0, alpha = (1 - METALLIC) * base, 0.04 * (1 - METALLIC) + METALLIC * base, roughness**2
     half = wi + wo
     half = half / half.norm(dim=-1, keepdim=True)
     ci, co, ch = n @ wi, (n * wo).sum(-1), (n * half).sum(-1)

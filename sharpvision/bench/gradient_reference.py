@@ -53,6 +53,7 @@ NUDGE_PX = 1e-3
 DEPTH_TOLERANCE = 1e-6
 CONTOUR_SIDE = 24
 CHUNK = 150_000
+SHADING = ("light_sh", "light_direction", "albedo_texture", "roughness")  # do not move the image
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,11 +77,13 @@ class Prepared:
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Gradient by parameter, and the visible length (V,) in pixels of silhouette lines that end at a vertex."""
+    """Gradient by parameter, the part of it from the pixels' interiors, the visible length (V,) in pixels of silhouette
+    lines that end at a vertex, and the pixels that a visible line of any kind crosses."""
 
     gradient: Unknowns
     interior: Unknowns
     silhouette_px: Tensor
+    line_pixels: Tensor
 
 
 def prepared(scene: GradientScene) -> Prepared:
@@ -106,18 +109,17 @@ def reference_of(p: Prepared) -> Reference:
     names = [name for name in p.scene.parameters if name in leaves]
     zero = {k: torch.zeros_like(v) for k, v in leaves.items()}
     interior = {k: zero[k] if leaves[k].grad is None else leaves[k].grad.clone() for k in names}  # type: ignore[union-attr]
-    surrogate, silhouette = _boundary(p, geometry, residual)
+    surrogate, silhouette, line_pixels = _boundary(p, geometry, residual)
     found = torch.autograd.grad(surrogate, [leaves[k] for k in names], allow_unused=True)
     gradient = {k: interior[k] + (zero[k] if g is None else g) for k, g in zip(names, found, strict=True)}
-    return Reference(gradient, interior, silhouette)
+    return Reference(gradient, interior, silhouette, line_pixels)
 
 
 def _interior(p: Prepared, geometry: Geometry, leaves: Unknowns, residual: Tensor) -> None:
     """Adds the derivative at samples to the leaves' gradients: 8 x 8 in a pixel, more at contours."""
     tensors = {k: getattr(geometry, k).detach().requires_grad_() for k in ("vertices", "normals", "inverse")}
-    there = Geometry(tensors["vertices"], geometry.projected.detach(), tensors["normals"], geometry.eye, tensors["inverse"])
-    inputs = {k: leaves[k].detach().requires_grad_() for k in ("light_sh", "light_direction", "albedo_texture", "roughness")
-              if k in leaves}  # fmt: skip
+    there = Geometry(projected=geometry.projected.detach(), eye=geometry.eye, **tensors)
+    inputs = {k: leaves[k].detach().requires_grad_() for k in SHADING if k in leaves}
     wanted = list(tensors.values()) + list(inputs.values())
     for points, pixel, share in _interior_points(p):
         face, _ = nearest(points, p.geometry, p.lists, p.scene.near)
@@ -151,8 +153,8 @@ def _interior_points(p: Prepared):  # type: ignore[no-untyped-def]
             yield points, pixels[part].repeat_interleave(len(pattern)), 1 / len(pattern)
 
 
-def _boundary(p: Prepared, geometry: Geometry, residual: Tensor) -> tuple[Tensor, Tensor]:
-    """A number whose derivative is the boundary integral; and the visible silhouette at each vertex."""
+def _boundary(p: Prepared, geometry: Geometry, residual: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """A number whose derivative is the boundary integral; the visible silhouette at each vertex; pixels of lines."""
     s, near = p.segments, p.scene.near
     pieces = pieces_of(s, p.geometry, p.topology, near)
     where = pieces.segment
@@ -189,4 +191,4 @@ def _boundary(p: Prepared, geometry: Geometry, residual: Tensor) -> tuple[Tensor
     outline = (kind[at] == FOLD) | (kind[at] == BOUNDARY)
     for end in range(2):
         silhouette.index_add_(0, s.start[segment[outline], end], pieces.length[at][outline])
-    return surrogate, silhouette
+    return surrogate, silhouette, pieces.pixel[at].unique()

@@ -23,6 +23,15 @@ Indices = NDArray[np.int64]
 
 SIZE = 256
 GEOMETRY = ("translation", "rotation", "scale", "focal_length", "vertices")
+EXTRA = {  # what scenes have besides GEOMETRY
+    "sphere_5k": ("principal_point", "light_sh"),
+    "sphere_20k": ("principal_point", "distortion", "light_sh"),
+    "frame": ("principal_point", "light_sh"),
+    "torus": ("principal_point", "light_sh"),
+    "cube": ("light_direction", "roughness"),
+    "uv_seam": ("light_sh", "albedo_texture"),
+}
+METALLIC = 0.4
 HARD = ("armadillo_30k", "suzanne", "teapot")
 TARGET_TURN, TARGET_SCALE, TARGET_SHIFT_PX = 0.09, 1.05, (2.5, 1.8)
 
@@ -42,7 +51,8 @@ class ShapeArrays:
 @dataclass(frozen=True, eq=False)
 class GradientScene:
     """Shapes before a camera, lit by spherical harmonics `light_sh` (9, 3) or, where it is None, by a directional light
-    (`light_direction`, `irradiance`); matte, or with a GGX lobe where `roughness` (GGX's alpha) is given.
+    (unit `light_direction`, `irradiance`); matte, or glTF's material of `METALLIC` metalness where `roughness` is
+    given.
 
     The pose's parameters belong to the first shape. `background` (H, W, 3). `distortion`: OpenCV's k1, k2, p1, p2, k3.
     """
@@ -60,21 +70,17 @@ class GradientScene:
     light_direction: Array | None = None
     irradiance: Array = field(default_factory=lambda: np.full(3, 3.0))
     roughness: float | None = None
-    f0: Array = field(default_factory=lambda: np.full(3, 0.25))
     texels: Array | None = None
 
     @property
     def parameters(self) -> tuple[str, ...]:
         """What its image is differentiated in."""
-        extra = {
-            "principal_point": self.name in ("sphere_5k", "frame", "torus"),
-            "distortion": self.distortion is not None,
-            "light_sh": self.light_sh is not None,
-            "light_direction": self.light_direction is not None,
-            "albedo_texture": self.texels is not None,
-            "roughness": self.roughness is not None,
-        }
-        return (*GEOMETRY, *(name for name, there in extra.items() if there))
+        return scene_parameters(self.name)
+
+
+def scene_parameters(name: str) -> tuple[str, ...]:
+    """What the image of the scene of this name is differentiated in."""
+    return (*GEOMETRY, *EXTRA.get(name, ("light_sh",)))
 
 
 def scene_named(name: str) -> GradientScene:
@@ -179,14 +185,19 @@ def open_sphere() -> ShapeArrays:
     return shape(points, faces[points[faces].mean(1)[:, 2] < 0.35])
 
 
-def cube() -> ShapeArrays:
-    """A box of 768 triangles in which every side has normals of its own."""
+def cube() -> GradientScene:
+    """A glossy box of 768 triangles under the sun, in which every side has normals of its own.
+
+    The glossy scene is this one because a GGX lobe ends with a jump where an interpolated normal turns away from the
+    camera, a line that no vertex carries; normals that are the faces' own never do.
+    """
     from sharpvision.geometry.primitives import box
 
-    mesh = box((1.5, 1.2, 1.3), 8)
+    mesh, sun = box((1.5, 1.2, 1.3), 8), np.array([0.5, 0.65, 0.8])
     assert mesh.normal_faces is not None
-    return shape(turned(mesh.vertices.double().numpy(), (0.5, 0.7, 0.1)), mesh.faces.numpy(),
-                 normal_faces=mesh.normal_faces.numpy())  # fmt: skip
+    own = shape(turned(mesh.vertices.double().numpy(), (0.5, 0.7, 0.1)), mesh.faces.numpy(),
+                normal_faces=mesh.normal_faces.numpy())  # fmt: skip
+    return scene(own, light_sh=None, light_direction=sun / np.linalg.norm(sun), roughness=0.6)
 
 
 def fin() -> ShapeArrays:
@@ -204,7 +215,8 @@ def degenerate() -> ShapeArrays:
     points, faces = ball(3)
     rng = np.random.default_rng(5)
     chosen = rng.choice(len(faces), 40, replace=False)
-    faces_list, extra = faces.tolist(), []
+    faces_list: list[list[int]] = faces.tolist()
+    extra: list[Array] = []
     for face in chosen:
         a, b, c = faces[face]
         faces_list += [[a, a, b], [a, b, a]]
@@ -220,7 +232,8 @@ def textured_sphere() -> GradientScene:
     from sharpvision.geometry.primitives import sphere
 
     mesh = sphere(0.95, 48, 24)
-    assert mesh.uv is not None and mesh.uv_faces is not None
+    assert mesh.uv is not None
+    assert mesh.uv_faces is not None
     rng = np.random.default_rng(3)
     v, u = np.meshgrid(np.arange(16) / 16, np.arange(24) / 24, indexing="ij")
     waves = np.stack([0.5 + 0.3 * np.sin(5 * u + 2 * v), 0.5 + 0.3 * np.cos(4 * v - u), 0.3 + 0.5 * u], -1)
@@ -232,13 +245,13 @@ def textured_sphere() -> GradientScene:
 
 
 def two_objects() -> GradientScene:
-    """A glossy ball under the sun in front of a glossy ring."""
+    """A ball in front of a ring; the ball alone is what the pose moves."""
     points, faces = ball(3, (0.42, 0.36, 0.4))
     back, back_faces = ring()
     return scene(
-        shape(points + [0.0, 0.0, 0.3], faces), shape(turned(back, (0.5, 0.2, 0.0)) + [0.25, 0.15, -0.9], back_faces),
-        light_sh=None, light_direction=np.array([0.25, 0.35, 0.9]), roughness=0.45,
-    )  # fmt: skip
+        shape(points + np.array([0.0, 0.0, 0.3]), faces),
+        shape(turned(back, (0.5, 0.2, 0.0)) + np.array([0.25, 0.15, -0.9]), back_faces),
+    )
 
 
 SCENES: dict[str, Callable[[], GradientScene]] = {
@@ -250,10 +263,10 @@ SCENES: dict[str, Callable[[], GradientScene]] = {
     "torus": lambda: scene(shape(turned(ring()[0], (0.9, 0.3, 0.2)), ring()[1])),
     "two_objects": two_objects,
     "open_sphere": lambda: scene(open_sphere()),
-    "cube": lambda: scene(cube()),
+    "cube": cube,
     "fin": lambda: scene(fin()),
     "near_plane": lambda: scene(
-        shape(ball(4, (0.5, 0.45, 2.0))[0] * [1, 1, 1] + [-0.1, -0.05, 0.9], ball(4)[1]), near=0.9
+        shape(ball(4, (0.5, 0.45, 2.0))[0] + [-0.1, -0.05, 0.9], ball(4)[1]), near=0.9
     ),
     "degenerate": lambda: scene(degenerate()),
     "uv_seam": textured_sphere,

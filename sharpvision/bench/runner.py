@@ -74,7 +74,7 @@ def run_suite(name: str, options: Options | None = None, json_path: Path | None 
         for case in cases:
             progress.update(task, description=describe(case))
             try:
-                rows.append(run_case(case, options.seeds, shared))
+                rows += run_case(case, options.seeds, shared)
             except CaseFailed as failure:
                 failures.append(failure)
                 console.print(f"failed: {failure}", style="red", markup=False)
@@ -100,28 +100,34 @@ def check_unique(cases: list[Case]) -> None:
         seen.add(key)
 
 
-def run_case(case: Case, seeds: tuple[int, ...], shared: dict[str, Any]) -> Row:
-    """The row of one case: mean over seeds, with `metrics_std` where there are several; the largest memory of them."""
+def run_case(case: Case, seeds: tuple[int, ...], shared: dict[str, Any]) -> list[Row]:
+    """The row of one case, or its rows: mean over seeds, with `metrics_std` where there are several; the largest memory
+    of them."""
     load = round(os.getloadavg()[0], 2)
     answers = [run_process(case, seed) for seed in seeds]
-    names = answers[0]["metrics"].keys()
-    values = {name: [answer["metrics"][name] for answer in answers] for name in names}
-    row: Row = {
-        "suite": case.suite,
-        "case": case.case,
-        "method": case.method,
-        "settings": case.settings,
-        "metrics": {name: statistics.fmean(values[name]) for name in names},
-    }
-    if len(seeds) > 1:
-        row["metrics_std"] = {name: statistics.stdev(values[name]) for name in names}
-    return row | {
+    own = {"case": case.case, "settings": {}, "metrics": {}}
+    same = {
         "seconds": statistics.fmean(answer["seconds"] for answer in answers),
         "seconds_total": statistics.fmean(answer["seconds_total"] for answer in answers),
         "peak_mib": max(answer["peak_mib"] for answer in answers),
         "ledger": answers[-1]["ledger"],
         "environment": shared | {"threads": answers[-1]["threads"], "load_average": load},
     }
+    rows = []
+    for index, part in enumerate(answers[0].get("rows") or [own]):
+        measured = [answer["rows"][index]["metrics"] if answer.get("rows") else answer["metrics"] for answer in answers]
+        values = {name: [metrics[name] for metrics in measured] for name in measured[0]}
+        row: Row = {
+            "suite": case.suite,
+            "case": part["case"],
+            "method": case.method,
+            "settings": case.settings | part["settings"],
+            "metrics": {name: statistics.fmean(values[name]) for name in values},
+        }
+        if len(seeds) > 1:
+            row["metrics_std"] = {name: statistics.stdev(values[name]) for name in values}
+        rows.append(row | same)
+    return rows
 
 
 def run_process(case: Case, seed: int) -> dict[str, Any]:

@@ -16,7 +16,10 @@ from sharpvision.core.registry import Registry
 Row = dict[str, Any]
 
 # A suite bears its module's name, with - for _.
-MODULES = ("photometric", "photometric_rendered", "photometric_uncertainty", "photometric_scale", "integration")
+MODULES = (
+    "photometric", "photometric_rendered", "photometric_uncertainty", "photometric_scale", "integration", "fit",
+    "render",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,11 @@ class Options:
     light_counts: tuple[int, ...] = ()
     seeds: tuple[int, ...] = (0,)
     sizes: tuple[float, ...] = ()
+    cases: tuple[str, ...] = ()  # patterns of row names, such as gradient/torus/*
+    peers: tuple[tuple[str, str], ...] = ()  # other renderers: name and the Python (or C++ source) that runs them
 
 
-ALL_OPTIONS = ("data", "objects", "methods", "light_counts", "sizes")
+ALL_OPTIONS = ("data", "objects", "methods", "light_counts", "sizes", "cases", "peers")
 
 
 @dataclass(frozen=True)
@@ -56,13 +61,26 @@ class Ledger:
 
 
 @dataclass(frozen=True)
+class MeasuredRow:
+    """One of several rows that a case makes; `settings` are added to the case's own."""
+
+    case: str
+    metrics: dict[str, float]
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Measurement:
     """Result of one case: `metrics` by name (the unit is part of the name), `seconds` from loaded observations to
-    values in memory with kernels compiled, and what the method cost."""
+    values in memory with kernels compiled, and what the method cost.
+
+    `rows`, where there are any, take the place of the case's own row: what is costly to prepare serves them all.
+    """
 
     metrics: dict[str, float]
     seconds: float
     ledger: Ledger = field(default_factory=Ledger)
+    rows: tuple[MeasuredRow, ...] = ()
 
 
 class Suite(Protocol):

@@ -28,6 +28,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     threads = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else 1
     return {
         "metrics": measured.metrics,
+        "rows": [dataclasses.asdict(row) for row in measured.rows],
         "seconds": measured.seconds,
         "peak_mib": peak_mib(),
         "ledger": dataclasses.asdict(measured.ledger),
