@@ -9,6 +9,7 @@ from sharpvision.cameras import View
 from sharpvision.illumination import Ambient, Directional, SphericalHarmonics
 from sharpvision.kernels.antialias_function import antialias
 from sharpvision.kernels.batch import Batch
+from sharpvision.kernels.freed_memory import keep_freed_memory
 from sharpvision.kernels.interpolate import interpolate
 from sharpvision.kernels.plain_values import outside_transforms, plain_values
 from sharpvision.kernels.raster_types import Plan, Points
@@ -30,6 +31,7 @@ _AT_CENTRES = {"depth", "normal", "uv", "face", "albedo", "shading"}
 
 def draw(scene: Scene, view: View, window: Window, settings: RenderSettings) -> Buffers:
     """The buffers that `settings` asks for, of a strip of all views; leading axis B."""
+    keep_freed_memory()
     topology = topology_of(scene)
     state = surface_of(scene, topology)
     projected = view.projected(state.vertices, settings.near)
