@@ -49,6 +49,10 @@ def ggx_kernels(real: type, channels: int) -> SimpleNamespace:
         return v - wp.dot(n, v) * n
 
     @wp.func
+    def corner_values(values: wp.array(dtype=vec3), t: wp.vec3i, shift: int):
+        return values[t[0] + shift], values[t[1] + shift], values[t[2] + shift]
+
+    @wp.func
     def root(a2: real, c: real) -> real:
         return wp.sqrt(a2 + (one - a2) * c * c)
 
@@ -151,9 +155,7 @@ def ggx_kernels(real: type, channels: int) -> SimpleNamespace:
         e2 = wp.cross(a, b)
         t = normal_faces[f]
         shift = normal_offset[v]
-        n0 = normals[t[0] + shift]
-        n1 = normals[t[1] + shift]
-        n2 = normals[t[2] + shift]
+        n0, n1, n2 = corner_values(normals, t, shift)
         eye = eyes[v]
         wi = vec3(lobe[0], lobe[1], lobe[2])
         roughness = wp.max(lobe[3], least_roughness)
@@ -200,12 +202,8 @@ def ggx_kernels(real: type, channels: int) -> SimpleNamespace:
         e2 = wp.cross(a, b)
         t = normal_faces[f]
         shift = normal_offset[v]
-        n0 = normals[t[0] + shift]
-        n1 = normals[t[1] + shift]
-        n2 = normals[t[2] + shift]
-        x0 = vertices[s[0]]
-        x1 = vertices[s[1]]
-        x2 = vertices[s[2]]
+        n0, n1, n2 = corner_values(normals, t, shift)
+        x0, x1, x2 = corner_values(vertices, s, 0)
         factor = one
         if damped != 0:
             factor = damping(a, b, c)
@@ -264,12 +262,9 @@ def ggx_kernels(real: type, channels: int) -> SimpleNamespace:
                     y2 = wp.dot(d_m, n2) + wp.dot(d_x, x2) - mean
                     moments += wp.outer(r * vec3(y0, y1, y2), vec3(d[0], d[1], one))
         j = 3 * g
-        m0 = moments[0]
-        m1 = moments[1]
-        m2 = moments[2]
-        of_projected[j] = pulled(wp.cross(b, m2) + wp.cross(m1, c), origin)
-        of_projected[j + 1] = pulled(wp.cross(c, m0) + wp.cross(m2, a), origin)
-        of_projected[j + 2] = pulled(wp.cross(a, m1) + wp.cross(m0, b), origin)
+        of_projected[j] = pulled(wp.cross(b, moments[2]) + wp.cross(moments[1], c), origin)
+        of_projected[j + 1] = pulled(wp.cross(c, moments[0]) + wp.cross(moments[2], a), origin)
+        of_projected[j + 2] = pulled(wp.cross(a, moments[1]) + wp.cross(moments[0], b), origin)
         for i in range(3):
             of_normals[j + i] = vec4(to_normals[i, 0], to_normals[i, 1], to_normals[i, 2], zero)
             of_vertices[j + i] = vec4(to_places[i, 0], to_places[i, 1], to_places[i, 2], zero)
