@@ -92,9 +92,81 @@ def scale(rows: list[dict]) -> str:
     return table(["robust, 20 lights, from files", "s", "peak, MiB"], body)
 
 
+def metric(row: dict | None, name: str, form: str = "{:.2f}") -> str:
+    return "" if row is None or name not in row["metrics"] else form.format(row["metrics"][name])
+
+
+def speed(rows: list[dict]) -> str:
+    body = []
+    for case, triangles in (("fit_step", "20,480"), ("fit_step_327680", "327,680")):
+        row = pick(rows, suite="render", case=case, threads=2)
+        peers = ["deodr", "mitsuba_direct", "mitsuba_projective", "pytorch3d"]
+        times = [metric(row, f"{name}_ms", "{:.0f}") for name in peers]
+        own = metric(row, "forward_backward_ms", "{:.1f}")
+        body.append([f"{triangles} triangles", own, *times, metric(row, "two_thread_speedup")])
+    head = ["fit step, 512x512, ms", "sharpvision", "DEODR", "Mitsuba direct", "projective", "PyTorch3D"]
+    return table([*head, "two threads over one"], body)
+
+
+def ratios(rows: list[dict]) -> str:
+    one = pick(rows, suite="render", case="raster", threads=1)
+    body = [
+        ["raster, one thread, over plain C++", metric(one, "ratio_to_cpp")],
+        ["silhouettes: `default` over `fast` without", metric(pick(rows, case="silhouette_cost"), "time_ratio")],
+        ["327,680 over 20,480 triangles", metric(pick(rows, suite="render", case="triangles"), "time_ratio")],
+        ["2048x2048 over 512x512 pixels", metric(pick(rows, suite="render", case="pixels"), "time_ratio")],
+        ["16 views in a batch over one", metric(pick(rows, suite="render", case="views"), "time_ratio")],
+        ["peak memory over its formula", metric(pick(rows, case="memory"), "measured_over_formula")],
+    ]
+    start = pick(rows, suite="render", case="start")
+    body += [
+        ["first render, no kernels compiled yet, s", metric(start, "cold_s", "{:.1f}")],
+        ["first render, process start included, s", metric(start, "warm_s", "{:.1f}")],
+    ]
+    return table(["ratio, or seconds", ""], body)
+
+
+def gradients(rows: list[dict]) -> str:
+    found: dict[tuple[str, str], list[dict]] = {}
+    for row in rows:
+        parts = row["case"].split("/")
+        if row["suite"] == "render" and parts[0] == "gradient":
+            found.setdefault((parts[1], row["settings"]["mode"]), []).append(row)
+    body = []
+    for (scene, mode), group in found.items():
+        if (mode == "accurate") != (scene in ("armadillo_30k", "suzanne", "teapot")):
+            continue
+        names = {r["case"].split("/")[2]: r for r in group}
+        worst = max(r["metrics"]["relative_error_percent"] for n, r in names.items() if n != "vertices")
+        own = names.get("vertices")
+        vertex = pick(rows, suite="render", case=f"gradient_vertex/{scene}", mode=mode)
+        image = pick(rows, suite="render", case=f"coverage/{scene}", mode=mode)
+        body.append([
+            f"{scene}, {mode}", f"{worst:.1f}", metric(own, "cosine_to_fd", "{:.4f}"),
+            metric(vertex, "within_15_percent", "{:.0f}"), metric(image, "rms_to_area_sampled", "{:.4f}"),
+        ])  # fmt: skip
+    head = ["gradient against the reference", "worst parameter, %", "cosine, all vertices"]
+    return table([*head, "silhouette vertices within 15 %, %", "image RMS at contours"], body)
+
+
+def fits(rows: list[dict]) -> str:
+    wanted = {
+        "pose": ("rotation_error_deg", "degrees"), "pose_starts": ("converged_percent", "% of random starts right"),
+        "light": ("sh_error_percent", "% of the harmonics"), "texture": ("psnr_db", "dB"),
+        "shape": ("surface_distance_percent", "% of the diagonal"), "joint": ("rotation_error_deg", "degrees"),
+    }  # fmt: skip
+    body = []
+    for case, (name, unit) in wanted.items():
+        row = pick(rows, suite="fit", case=case)
+        if row is not None:
+            body.append([case, f"{metric(row, name)} {unit}", f"{row['seconds']:.1f}"])
+    return table(["fit", "result", "s"], body)
+
+
 def main(files: list[str]) -> None:
     rows = load(files)
-    tables = "\n\n".join(part(rows) for part in (diligent, rendered, coverage, integration, scale))
+    parts = (speed, ratios, gradients, fits, diligent, rendered, coverage, integration, scale)
+    tables = "\n\n".join(part(rows) for part in parts)
     text = README.read_text()
     block = f"{START}\n\n{tables}\n\n{END}"
     if START in text:
