@@ -9,6 +9,7 @@ from sharpvision.core.errors import InputError
 
 VARIABLE = "SHARPVISION_DATA"
 SOURCES = {
+    "meshes": "collect spot, suzanne and teapot (alecjacobson/common-3d-test-models), bunny_5k, armadillo_30k (.obj)",
     "diligent": "download DiLiGenT (CVPR 2016) from https://sites.google.com/site/photometricstereodata/single",
     "uw_psm": "download psmImages.zip of the University of Washington's project 'Photometric Stereo' (S. Seitz)",
 }

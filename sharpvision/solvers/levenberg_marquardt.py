@@ -92,7 +92,7 @@ class _Descent:
             trial, decrease = self._trial()
             foreseen = decrease if math.isnan(foreseen) and decrease > 0 else foreseen
             if decrease > 0:
-                value = float(self.problem.value(self.problem.unflatten(trial)))
+                value = float(self.problem.value(self.problem.unflatten(trial)).detach())
                 gain, walled = (self.value - value) / decrease, not math.isfinite(value)
                 if gain > 1e-4 and not walled:
                     model = linearise(self.problem, trial, self.settings.derivative)

@@ -56,7 +56,7 @@ def linearise(problem: Problem, x: Tensor, derivative: Derivative = "auto", *, e
         forward = derivative == "forward" or (derivative == "auto" and count <= size)
         jacobian, r = (torch.func.jacfwd if forward else torch.func.jacrev)(residual, has_aux=True)(x)
         w = torch.as_tensor(block.weight, dtype=r.dtype, device=r.device).expand_as(r).reshape(-1).double().cpu()
-        r, jacobian = r.reshape(-1), jacobian.double().cpu()
+        r, jacobian = r.detach().reshape(-1), jacobian.detach().double().cpu()
         psi_over_r, curvature = block.loss.weight(r).double().cpu(), block.loss.curvature(r).double().cpu()
         psi = psi_over_r * r.double().cpu()
         gradient += jacobian.T @ (w * psi)
@@ -69,7 +69,8 @@ def linearise(problem: Problem, x: Tensor, derivative: Derivative = "auto", *, e
     noise = torch.nan
     if observations > count and curvatures > 0:
         noise = squares / (observations - count) / (curvatures / weights)
-    return NormalEquations(float(problem.value(problem.unflatten(x))), gradient, matrix, noise)
+    value = float(problem.value(problem.unflatten(x)).detach())
+    return NormalEquations(value, gradient, matrix, noise)
 
 
 def _prior_model(problem: Problem, x: Tensor) -> tuple[Tensor, Tensor]:
