@@ -11,6 +11,7 @@ from sharpvision.cli.bench import bench
 from sharpvision.cli.demo import demo
 from sharpvision.cli.integrate import integrate
 from sharpvision.cli.photometric import photometric
+from sharpvision.cli.render import render
 
 app = typer.Typer(
     help="Physics-informed computer vision from few photographs: shape, reflectance and light, with their uncertainty.",
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 app.command()(photometric)
 app.command()(integrate)
+app.command()(render)
 app.command()(bench)
 app.add_typer(demo, name="demo")
 

@@ -33,6 +33,12 @@ def write_film(path: str | Path, frames: Iterable[Any], fps: float = 25.0, *, ov
     (2, (8, 8))
     """
     path = Path(path)
+    write_whole({path: film_bytes(path, frames, fps)}, overwrite)
+    return path
+
+
+def film_bytes(path: Path, frames: Iterable[Any], fps: float) -> bytes:
+    """The film that `write_film` writes; `path` says its format."""
     kind = film_format(path)
     if not 0 < fps <= 1000:
         raise InputError(path, "a rate above 0 and at most 1000 frames a second", f"{fps:g}", "choose another rate")
@@ -47,8 +53,7 @@ def write_film(path: str | Path, frames: Iterable[Any], fps: float = 25.0, *, ov
     options = {"quality": 88, "method": 4} if kind == "WEBP" else {"optimize": False, "disposal": 1}
     first, *rest = pictures if kind == "WEBP" else [picture.quantize(256) for picture in pictures]
     first.save(buffer, kind, save_all=True, append_images=rest, duration=1000 / fps, loop=0, **options)
-    write_whole({path: buffer.getvalue()}, overwrite)
-    return path
+    return buffer.getvalue()
 
 
 def film_format(path: Path) -> str:

@@ -14,7 +14,7 @@ from sharpvision.cameras import Camera, Distorted, Orthographic, Pinhole, View
 from sharpvision.core.errors import InputError
 from sharpvision.core.pose import Pose
 from sharpvision.core.vectors import unit
-from sharpvision.rendering.scene import Scene
+from sharpvision.rendering.scene import Scene, Shape
 from sharpvision.rendering.settings import RenderSettings
 
 if TYPE_CHECKING:
@@ -120,7 +120,8 @@ def read_scene(path: str | Path) -> SceneFile:
 def middle_of(scene: Scene) -> Tensor:
     """Centre of the box round all shapes; the origin where there are none."""
     with torch.no_grad():
-        whole = torch.cat([torch.zeros(0, 3), *(shape.mesh().vertices for shape in scene.shapes.values())])  # type: ignore[operator]
+        shapes: list[Shape] = list(scene.shapes.values())  # type: ignore[arg-type]
+        whole = torch.cat([torch.zeros(0, 3), *(shape.mesh().vertices for shape in shapes)])
         if not len(whole):
             return torch.zeros(3)
         return (whole.amin(0) + whole.amax(0)) / 2
