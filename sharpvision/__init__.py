@@ -20,10 +20,13 @@ _FOLDERS = (
     "priors", "residuals", "solvers", "rendering", "data", "report", "reconstruct", "bench", "cli",
 )  # fmt: skip
 
-__all__ = ["__version__", *_FOLDERS]
+__all__ = ["Shade", "__version__", *_FOLDERS]
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> ModuleType | type:
+    if name == "Shade":  # the one class up here: a module to put into somebody's own model, without the renderer
+        shade: type = importlib.import_module("sharpvision.shade").Shade
+        return shade
     if name in _FOLDERS:
         return importlib.import_module(f"sharpvision.{name}")
     raise AttributeError(f"module 'sharpvision' has no attribute {name!r}")

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sharpvision.core.registry import Registry
-from sharpvision.core.vectors import dot
+from sharpvision.core.vectors import dot, unit
 
 
 class DistributedLight(nn.Module, ABC):
@@ -22,6 +22,10 @@ class DistributedLight(nn.Module, ABC):
     @abstractmethod
     def irradiance(self, normals: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch c"]:
         """Integral of radiance times max(n.wi, 0) over the sphere, in W/m2, at unit normals."""
+
+    def forward(self, normals: Tensor) -> Tensor:
+        """See `irradiance`."""
+        return self.irradiance(normals)
 
     @abstractmethod
     def blurred(
@@ -38,20 +42,43 @@ class DistributedLight(nn.Module, ABC):
     ) -> Float[Tensor, "*batch c"]:
         """Radiance of one GGX lobe under this light: the light seen blurred in the mirror direction.
 
-        L = (f0 A + B) L_blurred(2 (n.wo) n - wo), A and B the fit of the lobe's albedo by Karis 2014 (Physically based
-        shading on mobile) over n.wo and sqrt(roughness). An approximation: the lobe is taken as round about the mirror
-        direction. Zero where n.wo <= 0.
+        L = R(n.wo) L_blurred(d), R the lobe's albedo (`lobe_albedo`), d = n + b (m - n) made unit, m = 2 (n.wo) n - wo
+        the mirror direction, b = (1 - alpha) (sqrt(1 - alpha) + alpha): rough lobes lean towards the normal (Lagarde
+        and de Rousiers 2014, Moving Frostbite to physically based rendering, section 4.9.3). An approximation: the lobe
+        is taken as round about d. Under order-2 light and views within 60 degrees off by at most 5, 8, 12 % of the mean
+        reflected radiance for alpha = 0.1, 0.3, 0.6 (`tests/illumination/test_distributed.py`), by more at grazing
+        views. Zero where n.wo <= 0.
         """
         cosine = dot(n, wo)
         seen = cosine > 0
         cosine = torch.where(seen, cosine, 1.0)
-        mirror = 2 * cosine[..., None] * n - wo
-        gloss = roughness.sqrt()
-        rx, ry = 1 - gloss, 0.0425 - 0.0275 * gloss
-        a = torch.minimum(rx * rx, torch.exp2(-9.28 * cosine)) * rx + ry
-        scale, offset = -1.04 * a + 1.04 - 0.572 * gloss, 1.04 * a - 0.04 + 0.022 * gloss
-        albedo = (f0 * scale[..., None] + offset[..., None]).clamp(min=0)
+        bend = (1 - roughness) * ((1 - roughness).clamp(min=1e-6).sqrt() + roughness)
+        mirror = unit(n + bend[..., None] * (2 * cosine[..., None] * n - wo - n))
+        albedo = lobe_albedo(cosine, roughness, f0)
         return torch.where(seen[..., None], albedo * self.blurred(mirror, roughness), 0.0)
+
+
+def lobe_albedo(
+    cosine: Float[Tensor, "*#batch"], roughness: Float[Tensor, "*#batch"], f0: Float[Tensor, "*#batch c"]
+) -> Float[Tensor, "*#batch c"]:
+    """Share of uniform light that a GGX lobe of alpha `roughness` reflects towards n.wo = `cosine`, in [0, 1].
+
+    R = f0 A + (1 - f0) B with A the albedo of facets that reflect everything, a cubic in (c, sqrt(alpha)), and B =
+    (1 - c)^(5 exp(-2.684 alpha)) / (1 + 38 alpha^1.357) what Schlick's term adds; both fitted to quadrature of
+    `ggx_brdf` (separable shadowing) over c >= 0.01, alpha >= 1e-3: A to 0.04 (0.02 rms), B to 0.13
+    near grazing (0.018 rms).
+
+    >>> round(lobe_albedo(torch.tensor(1.0), torch.tensor(0.25), torch.ones(1)).item(), 2)
+    0.9
+    """
+    s, c = roughness.sqrt(), cosine
+    facets = (0.97 + s * (-0.717 + s * (1.85 - 1.528 * s))) + c * (
+        0.821 + s * (-2.864 + 1.452 * s) + c * (0.414 + 0.15 * s - 0.221 * c)
+    )
+    facets = facets.clamp(0.0, 1.0)[..., None]
+    base = (1 - c).clamp(min=1e-6)
+    fresnel = (base ** (5 * torch.exp(-2.684 * roughness)) / (1 + 38 * roughness**1.357))[..., None]
+    return f0 * facets + (1 - f0) * fresnel
 
 
 DISTRIBUTED_LIGHTS = Registry[type[DistributedLight]]("distributed light")

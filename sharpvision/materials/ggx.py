@@ -88,8 +88,6 @@ class GGX(Material):
     [0.25, 1.0, 0.75, 0.5]
     """
 
-    has_lobes = True
-
     def __init__(
         self, roughness: Float[Tensor, "*batch"], f0: Float[Tensor, "*batch c"], *, height_correlated: bool = False
     ) -> None:
@@ -97,6 +95,7 @@ class GGX(Material):
         self.roughness_raw = nn.Parameter(unbounded(roughness, LEAST_ROUGHNESS, 1.0))
         self.f0_raw = nn.Parameter(unbounded(f0, 0.0, 1.0))
         self.height_correlated = height_correlated
+        self.has_lobes = not height_correlated  # a renderer's lobe is the separable one
 
     @property
     def roughness(self) -> Float[Tensor, "*batch"]:
@@ -109,7 +108,9 @@ class GGX(Material):
         return bounded(self.f0_raw, 0.0, 1.0)
 
     def lobes(self, surface: SurfacePoints) -> Lobes:
-        """The lobe, without a diffuse part; a renderer takes its shadowing as separable."""
+        """The lobe, without a diffuse part; `TypeError` where its shadowing is height-correlated."""
+        if not self.has_lobes:
+            return super().lobes(surface)
         f0 = self.f0
         return Lobes(torch.zeros_like(f0), f0, self.roughness)
 

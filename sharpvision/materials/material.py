@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -21,7 +20,7 @@ class Material(nn.Module, ABC):
     `has_lobes`: it is a diffuse part and at most one GGX lobe, so that a light with extent can shade it in closed form.
     """
 
-    has_lobes: ClassVar[bool] = False
+    has_lobes: bool = False
 
     @abstractmethod
     def forward(
@@ -31,9 +30,10 @@ class Material(nn.Module, ABC):
 
     def lobes(self, surface: SurfacePoints) -> Lobes:
         """Its diffuse part and GGX lobe at places of a surface; `TypeError` where `has_lobes` is false."""
-        raise TypeError(f"{type(self).__name__} is not a diffuse part and a GGX lobe; use Lambert, GGX or MetallicRoughness")
+        kind = type(self).__name__
+        raise TypeError(f"{kind} is not a diffuse part and a GGX lobe; use Lambert, GGX or MetallicRoughness")
 
-    def tangent_normal(self, surface: SurfacePoints) -> Float[Tensor, "p 3"] | None:
+    def tangent_normal(self, surface: SurfacePoints) -> Float[Tensor, "*p 3"] | None:
         """Normals of a normal map in the tangent frame (x along u, y along v, z out of the surface); None: no map."""
         return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -50,7 +49,7 @@ class MetallicRoughness(Material):
         f0 = DIELECTRIC_F0 * (1 - metallic) + base * metallic
         return Lobes(base * (1 - metallic), f0, self.roughness(surface)[..., 0] ** 2)
 
-    def tangent_normal(self, surface: SurfacePoints) -> Float[Tensor, "p 3"] | None:
+    def tangent_normal(self, surface: SurfacePoints) -> Float[Tensor, "*p 3"] | None:
         """Normals of the normal map in the tangent frame, not yet unit; None without a map."""
         return None if self.normal_map is None else 2 * self.normal_map(surface) - 1
 

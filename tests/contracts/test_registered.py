@@ -1,4 +1,4 @@
-"""Every registered material, light and camera has a test that inherits its contract."""
+"""Every registered material, light (with and without extent) and camera has a test that inherits its contract."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from pathlib import Path
 
 import pytest
 from contracts.camera import CameraContract
+from contracts.distributed import DistributedContract
 from contracts.light import LightContract
 from contracts.material import MaterialContract
 
 from sharpvision.cameras import CAMERAS
-from sharpvision.illumination import LIGHTS
+from sharpvision.illumination import DISTRIBUTED_LIGHTS, LIGHTS
 from sharpvision.materials import MATERIALS
 
 KINDS = {
     "materials": (MATERIALS, MaterialContract),
     "illumination": (LIGHTS, LightContract),
     "cameras": (CAMERAS, CameraContract),
+    "distributed lights": (DISTRIBUTED_LIGHTS, DistributedContract),
 }
+FOLDERS = {"distributed lights": "illumination"}
 
 
 def entries_tested(folder: Path, contract: type) -> set[str]:
@@ -43,7 +46,7 @@ def entries_tested(folder: Path, contract: type) -> set[str]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_entry_inherits_its_contract(kind: str) -> None:
     registry, contract = KINDS[kind]
-    assert set(registry) == entries_tested(Path(__file__).parent.parent / kind, contract)
+    assert set(registry) == entries_tested(Path(__file__).parent.parent / FOLDERS.get(kind, kind), contract)
 
 
 @pytest.mark.parametrize("kind", KINDS)
