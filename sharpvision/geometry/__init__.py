@@ -14,6 +14,7 @@ from sharpvision.geometry.normals import NormalField, angular_error_deg, mean_an
 
 if TYPE_CHECKING:
     from sharpvision.geometry.distances import SurfaceDistance, surface_distance
+    from sharpvision.geometry.edges import MeshEdges, edges_of
     from sharpvision.geometry.laplacian import graph_laplacian
     from sharpvision.geometry.remeshing import remesh
     from sharpvision.geometry.self_intersection import intersecting_faces, self_intersections
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "SurfaceDistance": "distances",
     "surface_distance": "distances",
+    "MeshEdges": "edges",
+    "edges_of": "edges",
     "graph_laplacian": "laplacian",
     "remesh": "remeshing",
     "intersecting_faces": "self_intersection",
@@ -30,11 +33,13 @@ _HOMES = {
 __all__ = [
     "HeightField",
     "Mesh",
+    "MeshEdges",
     "NormalField",
     "SurfaceDistance",
     "angular_error_deg",
     "area_vectors",
     "area_weighted_normals",
+    "edges_of",
     "graph_laplacian",
     "intersecting_faces",
     "mean_angular_error_deg",

@@ -21,8 +21,11 @@ start_warp()
 
 @cache
 def bundle_types(real: type) -> SimpleNamespace:
-    """The structs in one precision; fields as in the dataclasses that the docstrings name."""
-    vec2 = wp.types.vector(2, real)
+    """The structs in one precision; fields as in the dataclasses that their docstrings name."""
+    return SimpleNamespace(**vars(_inputs(real)), **vars(_pieces(real)), **vars(_outputs(real)))
+
+
+def _inputs(real: type) -> SimpleNamespace:
     vec4 = wp.types.vector(4, real)
 
     @wp.struct
@@ -60,6 +63,13 @@ def bundle_types(real: type) -> SimpleNamespace:
         edge_count: wp.array(dtype=int)
         first_block: wp.array(dtype=int)
 
+    return SimpleNamespace(Scene=Scene, Edges=Edges)
+
+
+def _pieces(real: type) -> SimpleNamespace:
+    vec2 = wp.types.vector(2, real)
+    vec4 = wp.types.vector(4, real)
+
     @wp.struct
     class EdgePieces:
         """`silhouette_select.EdgePieces`."""
@@ -89,6 +99,12 @@ def bundle_types(real: type) -> SimpleNamespace:
         sample: wp.array2d(dtype=int)
         outer: wp.array(dtype=int)
         inner: wp.array(dtype=int)
+
+    return SimpleNamespace(EdgePieces=EdgePieces, PixelPieces=PixelPieces, Answers=Answers)
+
+
+def _outputs(real: type) -> SimpleNamespace:
+    vec2 = wp.types.vector(2, real)
 
     @wp.struct
     class Points:
@@ -120,10 +136,7 @@ def bundle_types(real: type) -> SimpleNamespace:
         inner: wp.array(dtype=int)
         outer: wp.array(dtype=int)
 
-    return SimpleNamespace(
-        Scene=Scene, Edges=Edges, EdgePieces=EdgePieces, PixelPieces=PixelPieces, Answers=Answers, Points=Points,
-        Plan=Plan,
-    )  # fmt: skip
+    return SimpleNamespace(Points=Points, Plan=Plan)
 
 
 def band_size(items: int) -> int:

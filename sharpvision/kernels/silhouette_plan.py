@@ -13,9 +13,10 @@ from sharpvision.kernels.batch import Batch
 from sharpvision.kernels.raster_types import Plan, Raster
 from sharpvision.kernels.silhouette_bundles import bundle_edges, bundle_scene
 from sharpvision.kernels.silhouette_edges import EdgeBatch, MeshEdges
+from sharpvision.kernels.silhouette_facing import behind_near, facing
 from sharpvision.kernels.silhouette_points import assembled
 from sharpvision.kernels.silhouette_query import Answers, answers
-from sharpvision.kernels.silhouette_select import behind_near, edge_pieces, facing
+from sharpvision.kernels.silhouette_select import edge_pieces
 from sharpvision.kernels.silhouette_split import PixelPieces, split_pieces
 
 SAMPLES = {

@@ -94,6 +94,37 @@ def _kernels(real: type) -> SimpleNamespace:
         return area
 
     @wp.func
+    def open_groups(t: int, writes: int, place: int, scene: Scene, out: Points):
+        """No points counted yet in a tile's entries; or, when writing, where each entry's points start."""
+        at = int(place)
+        for i in range(scene.tile_first[t], scene.tile_first[t + 1]):
+            e = scene.tile_entry[i]
+            if writes == 0:
+                out.entry_count[e] = 0
+            else:
+                out.entry_first[e] = at
+                at += out.entry_count[e]
+
+    @wp.func
+    def points_of(t: int, scene: Scene, out: Points) -> int:
+        """Points counted in a tile."""
+        total = int(0)
+        for i in range(scene.tile_first[t], scene.tile_first[t + 1]):
+            total += out.entry_count[scene.tile_entry[i]]
+        return total
+
+    @wp.func
+    def close_groups(t: int, slot_offset: int, scene: Scene, out: Points):
+        """Back to the starts, which writing has moved on, and the faces of the points."""
+        for i in range(scene.tile_first[t], scene.tile_first[t + 1]):
+            e = scene.tile_entry[i]
+            stop = out.entry_first[e]
+            start = stop - out.entry_count[e]
+            out.entry_first[e] = start
+            for k in range(start, stop):
+                out.face[k] = scene.entry_slot[e] - slot_offset
+
+    @wp.func
     def next_of(entry: int, writes: int, entry_count: wp.array(dtype=int), entry_first: wp.array(dtype=int)) -> int:
         """Counts a point of an entry, or says where to write it; -1 for the background."""
         p = int(-1)
@@ -120,14 +151,35 @@ def _kernels(real: type) -> SimpleNamespace:
         out.along[p] = u
 
     @wp.func
+    def write_sides(
+        n: int, p: int, r: int, pixel: int, centre: vec2, edges: Edges, pixels: PixelPieces, out: Points
+    ):  # fmt: skip
+        """Points p, r of the inner and the outer side of piece n; r = -1 where the background is outside."""
+        line = pixels.ends[n]
+        m = pixels.middle[n]
+        kind = pixels.owner[n][1]
+        second = kind & _INNER_IS_SECOND
+        flags = int(edges.flags[pixels.owner[n][0]])
+        out.pixel[p] = pixel
+        out.position[p] = centre + half * vec2(line[0] + line[2], line[1] + line[3])
+        put_on_edge(p, second, flags, m[0], out)
+        if r >= 0:
+            out.pixel[r] = pixel
+            out.position[r] = centre + vec2(m[2], m[3])
+            out.moves[r] = wp.uint8(0)
+            if (kind & _IS_HARD) != 0:
+                put_on_edge(r, 1 - second, flags, m[0], out)
+
+    @wp.func
     def write_piece(
-        n: int, k: int, v: int, pixel: int, scene: Scene, edges: Edges, pixels: PixelPieces, found: Answers, out: Plan
-    ):
-        """Piece n of the pixels becomes piece k of the plan."""
+        n: int, k: int, pixel: int, row: int, edges: Edges, pixels: PixelPieces, offsets: wp.array(dtype=vec2),
+        out: Plan,
+    ):  # fmt: skip
+        """Piece n of the pixels becomes piece k of the plan; `row` of the view's first vertex."""
         line = pixels.ends[n]
         kind = pixels.owner[n][1]
         out.pixel[k] = pixel
-        out.rows[k] = edges.ends[pixels.owner[n][0]] + wp.vec2i(scene.row_offset[v], scene.row_offset[v])
+        out.rows[k] = edges.ends[pixels.owner[n][0]] + wp.vec2i(row, row)
         out.along[k] = pixels.middle[n][0]
         d = vec2(line[2] - line[0], line[3] - line[1])
         length = wp.length(d)
@@ -135,7 +187,7 @@ def _kernels(real: type) -> SimpleNamespace:
         if (kind & _FIRST_IS_NEGATIVE) != 0:
             length = -length
         out.normal[k] = vec2(d[1] / length, -d[0] / length)
-        out.coefficient[k] = weight_of(line, kind, found.offsets)
+        out.coefficient[k] = weight_of(line, kind, offsets)
 
     @wp.kernel(module=module, enable_backward=False)
     def points(
@@ -147,20 +199,12 @@ def _kernels(real: type) -> SimpleNamespace:
         v = t // (scene.rows * scene.columns)
         ty = (t - v * scene.rows * scene.columns) // scene.columns
         tx = t - (v * scene.rows + ty) * scene.columns
-        total = int(0)
         kept = int(0)
         cut = int(0)
-        if writes == 0:
-            for i in range(scene.tile_first[t], scene.tile_first[t + 1]):
-                out.entry_count[scene.tile_entry[i]] = 0
-        else:
-            total = before[0, t]
+        if writes != 0:
             kept = before[1, t]
             cut = before[2, t]
-            for i in range(scene.tile_first[t], scene.tile_first[t + 1]):
-                e = scene.tile_entry[i]
-                out.entry_first[e] = total
-                total += out.entry_count[e]
+        open_groups(t, writes, before[0, t], scene, out)
         c = pixels.tile_pixel[t]
         stop = pixels.tile_pixel[t + 1]
         height = scene.key.shape[1]
@@ -201,34 +245,13 @@ def _kernels(real: type) -> SimpleNamespace:
                                 if p >= 0:
                                     out.pixel[p] = pixel
                                     out.position[p] = centre + found.offsets[k]
-                            elif p >= 0:
-                                total += 1
                         for n in range(pixels.first[c], pixels.first[c + 1]):
                             if found.inner[n] >= 0:
-                                line = pixels.ends[n]
-                                m = pixels.middle[n]
-                                kind = pixels.owner[n][1]
-                                second = kind & _INNER_IS_SECOND
-                                middle = centre + half * vec2(line[0] + line[2], line[1] + line[3])
-                                outside = centre + vec2(m[2], m[3])
                                 p = next_of(found.inner[n], writes, out.entry_count, out.entry_first)
                                 r = next_of(found.outer[n], writes, out.entry_count, out.entry_first)
-                                if writes == 0:
-                                    total += 1
-                                    if r >= 0:
-                                        total += 1
-                                else:
-                                    flags = int(edges.flags[pixels.owner[n][0]])
-                                    out.pixel[p] = pixel
-                                    out.position[p] = middle
-                                    put_on_edge(p, second, flags, m[0], out)
-                                    if r >= 0:
-                                        out.pixel[r] = pixel
-                                        out.position[r] = outside
-                                        out.moves[r] = wp.uint8(0)
-                                    if (kind & _IS_HARD) != 0:
-                                        put_on_edge(r, 1 - second, flags, m[0], out)
-                                    write_piece(n, cut, v, pixel, scene, edges, pixels, found, plan)
+                                if writes != 0:
+                                    write_sides(n, p, r, pixel, centre, edges, pixels, out)
+                                    write_piece(n, cut, pixel, scene.row_offset[v], edges, pixels, found.offsets, plan)
                                     plan.inner[cut] = p
                                     plan.outer[cut] = r
                                 cut += 1
@@ -243,21 +266,12 @@ def _kernels(real: type) -> SimpleNamespace:
                         if p >= 0:
                             out.pixel[p] = pixel
                             out.position[p] = centre
-                    elif p >= 0:
-                        total += 1
         if writes == 0:
-            count[0, t] = total
+            count[0, t] = points_of(t, scene, out)
             count[1, t] = kept
             count[2, t] = cut
         else:
-            for i in range(scene.tile_first[t], scene.tile_first[t + 1]):
-                e = scene.tile_entry[i]
-                stop = out.entry_first[e]
-                start = stop - out.entry_count[e]
-                out.entry_first[e] = start
-                face = scene.entry_slot[e] - scene.first_slot[v] + scene.first_face[v]
-                for k in range(start, stop):
-                    out.face[k] = face
+            close_groups(t, scene.first_slot[v] - scene.first_face[v], scene, out)
             if t == scene.tiles - 1:
                 plan.piece_first[kept] = cut
 

@@ -18,7 +18,8 @@ from torch import Tensor
 from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of, warp_view
 from sharpvision.kernels.launch import start_warp
 from sharpvision.kernels.silhouette_bundles import band_size, bundle, bundle_types
-from sharpvision.kernels.silhouette_select import INNER_IS_SECOND, IS_HARD, UNSEEN
+from sharpvision.kernels.silhouette_facing import UNSEEN
+from sharpvision.kernels.silhouette_select import INNER_IS_SECOND, IS_HARD
 from sharpvision.kernels.silhouette_split import PixelPieces
 
 start_warp()
@@ -50,14 +51,15 @@ def _kernels(real: type) -> SimpleNamespace:
     widest = wp.constant(real(0.51))
 
     @wp.func
-    def entry_in_tile(face: int, v: int, tx: int, ty: int, scene: Scene) -> int:
-        """The entry of a face of view v in tile (ty, tx), -1 where it has none."""
+    def entry_in_tile(face: int, place: wp.vec3i, scene: Scene) -> int:
+        """The entry of a face in the tile (view, column, row) `place`, -1 where it has none."""
         found = int(-1)
         if face >= 0:
-            s = face + scene.first_slot[v] - scene.first_face[v]
+            s = face + scene.first_slot[place[0]] - scene.first_face[place[0]]
             box = scene.slot_box[s]
-            if tx >= box[0] and tx <= box[2] and ty >= box[1] and ty <= box[3]:
-                found = scene.slot_entry[s] + (ty - box[1]) * (box[2] - box[0] + 1) + tx - box[0]
+            if place[1] >= box[0] and place[1] <= box[2] and place[2] >= box[1] and place[2] <= box[3]:
+                row = (place[2] - box[1]) * (box[2] - box[0] + 1)
+                found = scene.slot_entry[s] + row + place[1] - box[0]
         return found
 
     @wp.func
@@ -101,6 +103,51 @@ def _kernels(real: type) -> SimpleNamespace:
                 found = wp.dot(e, q) / depth
         return found
 
+    @wp.func
+    def begin(
+        start: int, stop: int, sample_key: wp.array2d(dtype=real), piece_key: wp.array(dtype=real),
+        pixels: PixelPieces, out: Answers,
+    ) -> wp.vec4i:  # fmt: skip
+        """Nothing seen yet at the points of pixels `start` to `stop` - 1; their box x0, y0, x1, y1."""
+        bounds = wp.vec4i(pixels.place[start][0], pixels.place[start][1], 0, pixels.place[stop - 1][1])
+        for p in range(start, stop):
+            bounds[0] = wp.min(bounds[0], pixels.place[p][0])
+            bounds[2] = wp.max(bounds[2], pixels.place[p][0])
+            for k in range(out.offsets.shape[0]):
+                sample_key[p, k] = far
+                out.sample[p, k] = -1
+        for n in range(pixels.first[start], pixels.first[stop]):
+            piece_key[n] = far
+            out.outer[n] = -1
+        return bounds
+
+    @wp.func
+    def find_sides(
+        start: int, stop: int, place: wp.vec3i, piece_key: wp.array(dtype=real), scene: Scene, edges: Edges,
+        pixels: PixelPieces, out: Answers,
+    ):  # fmt: skip
+        """Entries of both sides of pieces `start` to `stop` - 1, in the tile (view, column, row) `place`."""
+        for n in range(start, stop):
+            kind = pixels.owner[n][1]
+            sides = edges.faces[pixels.owner[n][0]]
+            seen = out.outer[n]
+            own = int(sides[0])
+            other = int(sides[1])
+            if (kind & _INNER_IS_SECOND) != 0:
+                own = sides[1]
+                other = sides[0]
+            found = entry_in_tile(own, place, scene)
+            if seen >= 0:
+                hit = scene.entry_slot[seen] - scene.first_slot[place[0]] + scene.first_face[place[0]]
+                key = pixels.middle[n][1]
+                if hit != own and hit != other and piece_key[n] < key - close * wp.abs(key):
+                    found = -1
+            if (kind & _IS_HARD) != 0:
+                out.outer[n] = entry_in_tile(other, place, scene)
+                if out.outer[n] < 0:
+                    found = -1
+            out.inner[n] = found
+
     @wp.kernel(module=module, enable_backward=False)
     def query(
         first: int, scene: Scene, edges: Edges, pixels: PixelPieces, side: wp.array(dtype=wp.uint8),
@@ -120,16 +167,7 @@ def _kernels(real: type) -> SimpleNamespace:
             cx = real(tx * scene.tile) + half_tile
             cy = real(ty * scene.tile) + half_tile
             count = out.offsets.shape[0]
-            bounds = wp.vec4i(pixels.place[start][0], pixels.place[start][1], 0, pixels.place[stop - 1][1])
-            for p in range(start, stop):
-                bounds[0] = wp.min(bounds[0], pixels.place[p][0])
-                bounds[2] = wp.max(bounds[2], pixels.place[p][0])
-                for k in range(count):
-                    sample_key[p, k] = far
-                    out.sample[p, k] = -1
-            for n in range(pixels.first[start], pixels.first[stop]):
-                piece_key[n] = far
-                out.outer[n] = -1
+            bounds = begin(start, stop, sample_key, piece_key, pixels, out)
             for i in range(scene.tile_first[t], scene.tile_first[t + 1]):
                 entry = scene.tile_entry[i]
                 s = scene.entry_slot[entry]
@@ -207,26 +245,9 @@ def _kernels(real: type) -> SimpleNamespace:
                         if p == row_stop:
                             p += skip
                             row_stop += scene.tile
-            for n in range(pixels.first[start], pixels.first[stop]):
-                kind = pixels.owner[n][1]
-                sides = edges.faces[pixels.owner[n][0]]
-                seen = out.outer[n]
-                own = int(sides[0])
-                other = int(sides[1])
-                if (kind & _INNER_IS_SECOND) != 0:
-                    own = sides[1]
-                    other = sides[0]
-                found = entry_in_tile(own, v, tx, ty, scene)
-                if seen >= 0:
-                    hit = scene.entry_slot[seen] - offset
-                    key = pixels.middle[n][1]
-                    if hit != own and hit != other and piece_key[n] < key - close * wp.abs(key):
-                        found = -1
-                if (kind & _IS_HARD) != 0:
-                    out.outer[n] = entry_in_tile(other, v, tx, ty, scene)
-                    if out.outer[n] < 0:
-                        found = -1
-                out.inner[n] = found
+            find_sides(
+                pixels.first[start], pixels.first[stop], wp.vec3i(v, tx, ty), piece_key, scene, edges, pixels, out
+            )
 
     return SimpleNamespace(query=query)
 

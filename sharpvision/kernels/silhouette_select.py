@@ -20,6 +20,7 @@ from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of, warp_
 from sharpvision.kernels.launch import start_warp
 from sharpvision.kernels.silhouette_bundles import band_size, bundle, bundle_types
 from sharpvision.kernels.silhouette_edges import EDGES_PER_BLOCK, HARD, INWARD, OUTWARD, SAME_WAY, EdgeBatch
+from sharpvision.kernels.silhouette_facing import EDGE_ON, NEGATIVE, POSITIVE, UNSEEN, view_of
 
 start_warp()
 
@@ -28,29 +29,12 @@ INNER_IS_SECOND, IS_HARD, FIRST_IS_NEGATIVE, IS_COVERED = 1, 2, 4, 8
 (b - a) x (c - a) with y down; the z-buffer shows something far nearer at all of the
 3 x 3 pixels around."""
 
-UNSEEN = 4
-"""Bit of a slot's facing: the back of a closed part, which its front hides."""
-
 _BLOCK = wp.constant(EDGES_PER_BLOCK)
 _SAME_WAY, _HARD = wp.constant(SAME_WAY), wp.constant(HARD)
 _OUTWARD, _INWARD = wp.constant(OUTWARD), wp.constant(INWARD)
 _IS_COVERED = wp.constant(IS_COVERED)
 _UNSEEN = wp.constant(UNSEEN)
-_POSITIVE, _NEGATIVE, _EDGE_ON = wp.constant(0), wp.constant(1), wp.constant(2)
-
-
-@wp.func
-def view_of(first: wp.array(dtype=int), item: int) -> int:
-    """The view whose items `first[view]` to `first[view + 1]` - 1 hold `item`."""
-    low = int(0)
-    high = first.shape[0] - 2
-    while low < high:
-        middle = (low + high + 1) // 2
-        if first[middle] <= item:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+_POSITIVE, _NEGATIVE, _EDGE_ON = wp.constant(POSITIVE), wp.constant(NEGATIVE), wp.constant(EDGE_ON)
 
 
 @cache
@@ -70,47 +54,6 @@ def _kernels(real: type) -> SimpleNamespace:
             p[0] - origin[0] / origin[3] * p[3], p[1] - origin[1] / origin[3] * p[3],
             p[2] - origin[2] / origin[3] * p[3], p[3],
         )  # fmt: skip
-
-    @wp.kernel(module=module, enable_backward=False)
-    def facing(
-        first: int, scene: Scene, edges: Edges, behind: wp.array(dtype=wp.uint8), side: wp.array(dtype=wp.uint8)
-    ):  # fmt: skip
-        """The sign of each face's area as the camera sees it, right for faces that reach behind the camera too."""
-        s = first + wp.tid()
-        v = view_of(scene.first_slot, s)
-        index = s - scene.first_slot[v] + scene.first_face[v]
-        face = scene.faces[index]
-        row = scene.row_offset[v]
-        a = vec4(scene.projected[row + face[0]])
-        b = vec4(scene.projected[row + face[1]])
-        c = vec4(scene.projected[row + face[2]])
-        if b[3] > a[3] and b[3] >= c[3]:  # the reference is a vertex in front; turning a triangle keeps its sign
-            t = a
-            a = b
-            b = c
-            c = t
-        elif c[3] > a[3]:
-            u = a
-            a = c
-            c = b
-            b = u
-        found = int(_EDGE_ON)
-        if a[3] > real(0.0):
-            # Both differences are multiplied by a's w > 0 instead of dividing by it.
-            bx = b[0] * a[3] - a[0] * b[3]
-            by = b[1] * a[3] - a[1] * b[3]
-            cx = c[0] * a[3] - a[0] * c[3]
-            cy = c[1] * a[3] - a[1] * c[3]
-            area = bx * cy - by * cx
-            if area > real(0.0):
-                found = _POSITIVE
-            elif area < real(0.0):
-                found = _NEGATIVE
-        flags = int(edges.face_flags[index])
-        back = (flags & _OUTWARD) != 0 and found == _POSITIVE
-        if behind[0] == wp.uint8(0) and (back or ((flags & _INWARD) != 0 and found == _NEGATIVE)):
-            found += _UNSEEN
-        side[s] = wp.uint8(found)
 
     @wp.func
     def nearer_side(a: vec4, b: vec4, c0: vec4, c1: vec4, side0: int) -> int:
@@ -346,7 +289,7 @@ def _kernels(real: type) -> SimpleNamespace:
                 b = scene.projected[row + edges.ends[e][1]]
                 put += walk(a, b, v, scene, e, chosen[i][1], put, out)
 
-    return SimpleNamespace(facing=facing, pieces=pieces)
+    return SimpleNamespace(pieces=pieces)
 
 
 @dataclass(frozen=True, eq=False)
@@ -366,20 +309,6 @@ class EdgePieces:
         places = like.new_empty(2, count, 4)
         owner = torch.empty(count, 2, dtype=torch.int32, device=like.device)
         return cls(torch.empty(count, dtype=torch.int32, device=like.device), places[0], places[1], owner)
-
-
-def facing(projected: Tensor, behind: Tensor, slots: int, scene: Any, edge_bundle: Any) -> Tensor:
-    """(S,) uint8 of each slot: 0 where (b - a) x (c - a) of the face's image is positive, 1 negative, 2 edge-on or
-    behind the camera; plus `UNSEEN`. `behind` (1,) uint8: whether anything reaches behind the near plane."""
-    side = torch.empty(slots, dtype=torch.uint8, device=projected.device)
-    inputs = [scene, edge_bundle, warp_view(behind), warp_view(side)]
-    dispatch(_kernels(real_of(projected)).facing, slots, inputs, projected.device)
-    return side
-
-
-def behind_near(projected: Tensor, near: float) -> Tensor:
-    """(1,) uint8: whether anything reaches behind the near plane, where closed parts are cut open."""
-    return (projected[:, 3] < near).any().to(torch.uint8).view(1)
 
 
 def edge_pieces(
