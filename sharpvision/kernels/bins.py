@@ -199,10 +199,12 @@ def _kernels(real: type) -> SimpleNamespace:
 
 class Screen:
     """Vertices in fixed point, `place` (rows, 2) int32 and `key` (rows,), and lists of slots for bands of `TILE` rows:
-    band t = view * bands + row // TILE holds `band_slot[band_first[t] : band_first[t + 1]]`, ascending."""
+    band t = view * bands + row // TILE holds `band_slot[band_first[t] : band_first[t + 1]]`, ascending. `cut`: some
+    vertex lies before the near plane or beyond the guard band."""
 
     def __init__(self, place: Tensor, key: Tensor, band_first: Tensor, band_slot: Tensor) -> None:
         self.place, self.key, self.band_first, self.band_slot = place, key, band_first, band_slot
+        self.cut = len(place) > 0 and int(place[:, 0].min()) == OFF
 
 
 def running_sum(counts: Tensor) -> Tensor:
