@@ -1,9 +1,11 @@
 """Where each face may touch the image: its box of tiles, and lists of faces for bands of rows and for tiles.
 
-Lists are filled in parallel and in a fixed order: slots are cut into a fixed number of chunks, each counts its own
-entries in every list, a running sum gives each chunk its places, and each fills them in.
+Lists are filled in parallel and in a fixed order without atomics: slots are cut into chunks, each counts its own
+entries in every list, running sums give each chunk its places, and each fills them in. The lists come out ascending, so
+they do not depend on the number of chunks, which is fixed for a CPU and larger for CUDA.
 """
 
+from dataclasses import dataclass
 from functools import cache
 from types import SimpleNamespace
 
@@ -11,26 +13,46 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from sharpvision.core.errors import SharpVisionError
 from sharpvision.kernels.batch import Batch
 from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of, warp_view
 from sharpvision.kernels.launch import start_warp
-from sharpvision.kernels.near_plane import near_plane_functions
+from sharpvision.kernels.near_plane import OFF, near_plane_functions
 from sharpvision.kernels.raster_types import Bins
 
 start_warp()
 
 TILE = 16
-CHUNKS = 16
-OFF = -2147483648
-"""Fixed-point x of a vertex whose faces must be cut before they are drawn."""
+CPU_CHUNKS, CUDA_CHUNKS = 16, 1024
+_VERTEX_BANDS = 8
 
 
 @cache
 def _kernels(real: type) -> SimpleNamespace:
     vec4 = wp.types.vector(4, real)
     module = kernel_module(__name__, real)
+    module.options["fuse_fp"] = False
     functions = near_plane_functions(real)
-    outline_of, within, fixed = functions.outline_of, functions.within, functions.fixed
+    fixed, within, cut_box = functions.fixed, functions.within, functions.cut_box
+
+    @wp.kernel(module=module, enable_backward=False)
+    def snap(
+        first: int, projected: wp.array(dtype=vec4), near: real, place: wp.array(dtype=wp.vec2i),
+        key: wp.array(dtype=real),
+    ):  # fmt: skip
+        """Pixel coordinates of a vertex in 1/256 pixel, and its depth key."""
+        i = first + wp.tid()
+        p = projected[i]
+        found = wp.vec2i(OFF, 0)
+        depth = real(0.0)
+        if p[3] >= near:
+            x = p[0] / p[3]
+            y = p[1] / p[3]
+            if within(x, y):
+                found = wp.vec2i(fixed(x), fixed(y))
+                depth = p[2] / p[3]
+        place[i] = found
+        key[i] = depth
 
     @wp.func
     def view_of(first_slot: wp.array(dtype=int), slot: int) -> int:
@@ -45,104 +67,78 @@ def _kernels(real: type) -> SimpleNamespace:
         return low
 
     @wp.kernel(module=module, enable_backward=False)
-    def screen(
-        first: int, projected: wp.array(dtype=vec4), near: real, place: wp.array(dtype=wp.vec2i),
-        key: wp.array(dtype=real),
-    ):  # fmt: skip
-        """Pixel coordinates of a vertex in 1/256 pixel, and its depth key."""
-        i = first + wp.tid()
-        p = projected[i]
-        if p[3] >= near and within(p):
-            r = real(1.0) / p[3]
-            place[i] = wp.vec2i(fixed(p[0] * r), fixed(p[1] * r))
-            key[i] = p[2] * r
-        else:
-            place[i] = wp.vec2i(OFF, 0)
-
-    @wp.func
-    def cut_extent(a: vec4, b: vec4, c: vec4, near: real) -> wp.vec4i:
-        """Least and greatest coordinates of an outline that has to be cut; first beyond last if nothing is left."""
-        outline = outline_of(a, b, c, near)
-        extent = wp.vec4i(2147483647, 2147483647, OFF, OFF)
-        for k in range(outline.corners):
-            extent[0] = wp.min(extent[0], outline.x[k])
-            extent[1] = wp.min(extent[1], outline.y[k])
-            extent[2] = wp.max(extent[2], outline.x[k])
-            extent[3] = wp.max(extent[3], outline.y[k])
-        return extent
-
-    @wp.kernel(module=module, enable_backward=False)
     def boxes(
-        first: int, projected: wp.array(dtype=vec4), place: wp.array(dtype=wp.vec2i), faces: wp.array(dtype=wp.vec3i),
-        first_face: wp.array(dtype=int), row_offset: wp.array(dtype=int), first_slot: wp.array(dtype=int), near: real,
-        size: wp.vec2i, box: wp.array(dtype=wp.vec4i), bands: wp.array(dtype=wp.vec2i), view: wp.array(dtype=int),
-        count: wp.array(dtype=int),
+        first: int, chunk: int, projected: wp.array(dtype=vec4), place: wp.array(dtype=wp.vec2i),
+        faces: wp.array(dtype=wp.vec3i), first_face: wp.array(dtype=int), row_offset: wp.array(dtype=int),
+        first_slot: wp.array(dtype=int), near: real, size: wp.vec2i, rows: int, box: wp.array(dtype=wp.vec4i),
+        bands: wp.array(dtype=int), view: wp.array(dtype=int), slot_entry: wp.array(dtype=int),
+        entries: wp.array(dtype=int), counts: wp.array2d(dtype=int),
     ):  # fmt: skip
-        """Box of tiles of a slot, number of its tiles, and the bands of rows in which it may cover a pixel's centre."""
-        s = first + wp.tid()
-        b = view_of(first_slot, s)
-        view[s] = b
-        t = faces[first_face[b] + s - first_slot[b]]
-        o = row_offset[b]
-        p = place[t[0] + o]
-        q = place[t[1] + o]
-        r = place[t[2] + o]
-        x0 = wp.min(wp.min(p[0], q[0]), r[0])
-        y0 = wp.min(wp.min(p[1], q[1]), r[1])
-        x1 = wp.max(wp.max(p[0], q[0]), r[0])
-        y1 = wp.max(wp.max(p[1], q[1]), r[1])
-        box[s] = wp.vec4i(0, 0, -1, -1)
-        bands[s] = wp.vec2i(0, -1)
-        count[s] = 0
-        if x0 == OFF:
-            extent = cut_extent(projected[t[0] + o], projected[t[1] + o], projected[t[2] + o], near)
-            x0 = extent[0]
-            y0 = extent[1]
-            x1 = extent[2]
-            y1 = extent[3]
-        if x1 >= x0:
-            # One unit more: rounding to fixed point moved the corners by up to half of one.
-            px0 = (x0 - 1) >> 8
-            py0 = (y0 - 1) >> 8
-            px1 = (x1 + 1) >> 8
-            py1 = (y1 + 1) >> 8
-            if px1 >= 0 and py1 >= 0 and px0 < size[0] and py0 < size[1]:
-                tx0 = wp.max(px0, 0) >> 4
-                ty0 = wp.max(py0, 0) >> 4
-                tx1 = wp.min(px1, size[0] - 1) >> 4
-                ty1 = wp.min(py1, size[1] - 1) >> 4
-                box[s] = wp.vec4i(tx0, ty0, tx1, ty1)
-                count[s] = (tx1 - tx0 + 1) * (ty1 - ty0 + 1)
-                # Centre 256 x + 128 lies in [x0, x1] for x from ceil((x0 - 128) / 256) to floor((x1 - 128) / 256).
-                cx0 = wp.max((x0 + 127) >> 8, 0)
-                cx1 = wp.min((x1 - 128) >> 8, size[0] - 1)
-                cy0 = wp.max((y0 + 127) >> 8, 0)
-                cy1 = wp.min((y1 - 128) >> 8, size[1] - 1)
-                if cx0 <= cx1 and cy0 <= cy1:
-                    bands[s] = wp.vec2i(cy0 >> 4, cy1 >> 4)
-
-    @wp.kernel(module=module, enable_backward=False)
-    def count_bands(
-        first: int, bands: wp.array(dtype=wp.vec2i), view: wp.array(dtype=int), chunk: int, rows: int,
-        counts: wp.array2d(dtype=int),
-    ):  # fmt: skip
+        """Boxes of tiles of a chunk's slots, their entries numbered from 0, and the bands of rows in which a slot may
+        cover a pixel's centre, first + 65536 last, counted."""
         c = first + wp.tid()
-        for s in range(c * chunk, wp.min((c + 1) * chunk, bands.shape[0])):
-            r = bands[s]
-            for band in range(r[0], r[1] + 1):
-                t = view[s] * rows + band
-                counts[c, t] = counts[c, t] + 1
+        for n in range(counts.shape[1]):
+            counts[c, n] = 0
+        slots = slot_entry.shape[0] - 1
+        start = wp.min(c * chunk, slots)
+        b = view_of(first_slot, start)
+        number = int(0)
+        for s in range(start, wp.min(start + chunk, slots)):
+            while s >= first_slot[b + 1]:
+                b += 1
+            t = faces[first_face[b] + s - first_slot[b]]
+            o = row_offset[b]
+            p = place[t[0] + o]
+            q = place[t[1] + o]
+            r = place[t[2] + o]
+            x0 = wp.min(wp.min(p[0], q[0]), r[0])
+            y0 = wp.min(wp.min(p[1], q[1]), r[1])
+            x1 = wp.max(wp.max(p[0], q[0]), r[0])
+            y1 = wp.max(wp.max(p[1], q[1]), r[1])
+            # One unit more: rounding to fixed point moved the corners by up to half of one.
+            pixels = wp.vec4i(
+                wp.max((x0 - 1) >> 8, 0), wp.max((y0 - 1) >> 8, 0),
+                wp.min((x1 + 1) >> 8, size[0] - 1), wp.min((y1 + 1) >> 8, size[1] - 1),
+            )  # fmt: skip
+            # Centre 256 x + 128 lies in [x0, x1] for x from ceil((x0 - 128) / 256) to floor((x1 - 128) / 256).
+            centres = wp.vec4i(
+                wp.max((x0 + 127) >> 8, 0), wp.max((y0 + 127) >> 8, 0),
+                wp.min((x1 - 128) >> 8, size[0] - 1), wp.min((y1 - 128) >> 8, size[1] - 1),
+            )  # fmt: skip
+            if x0 == OFF:
+                pixels = cut_box(projected[t[0] + o], projected[t[1] + o], projected[t[2] + o], near, size)
+                centres = pixels
+            tiles = wp.vec4i(0, 0, -1, -1)
+            if pixels[0] <= pixels[2] and pixels[1] <= pixels[3]:
+                tiles = wp.vec4i(pixels[0] >> 4, pixels[1] >> 4, pixels[2] >> 4, pixels[3] >> 4)
+            y_first = int(1)
+            y_last = int(0)
+            if centres[0] <= centres[2] and centres[1] <= centres[3]:
+                y_first = centres[1] >> 4
+                y_last = centres[3] >> 4
+            box[s] = tiles
+            bands[s] = y_first | (y_last << 16)
+            view[s] = b
+            slot_entry[s] = number
+            number += (tiles[2] - tiles[0] + 1) * (tiles[3] - tiles[1] + 1)
+            for y in range(y_first, y_last + 1):
+                counts[c, b * rows + y] = counts[c, b * rows + y] + 1
+        entries[c] = number
 
     @wp.kernel(module=module, enable_backward=False)
     def fill_bands(
-        first: int, bands: wp.array(dtype=wp.vec2i), view: wp.array(dtype=int), chunk: int, rows: int,
-        band_first: wp.array(dtype=int), counts: wp.array2d(dtype=int), band_slot: wp.array(dtype=int),
+        first: int, chunk: int, bands: wp.array(dtype=int), view: wp.array(dtype=int), rows: int,
+        chunk_entry: wp.array(dtype=int), band_first: wp.array(dtype=int), counts: wp.array2d(dtype=int),
+        slot_entry: wp.array(dtype=int), band_slot: wp.array(dtype=int),
     ):  # fmt: skip
         c = first + wp.tid()
-        for s in range(c * chunk, wp.min((c + 1) * chunk, bands.shape[0])):
-            r = bands[s]
-            for band in range(r[0], r[1] + 1):
-                t = view[s] * rows + band
+        slots = bands.shape[0]
+        base = chunk_entry[c]
+        for s in range(c * chunk, wp.min((c + 1) * chunk, slots)):
+            slot_entry[s] = slot_entry[s] + base
+            both = bands[s]
+            for y in range(both & 65535, (both >> 16) + 1):
+                t = view[s] * rows + y
                 place = counts[c, t]
                 counts[c, t] = place + 1
                 band_slot[band_first[t] + place] = s
@@ -192,19 +188,19 @@ def _kernels(real: type) -> SimpleNamespace:
                     e += 1
 
     return SimpleNamespace(
-        screen=screen, boxes=boxes, count_bands=count_bands, fill_bands=fill_bands, count_tiles=count_tiles,
-        offsets=offsets, fill_tiles=fill_tiles,
-    )  # fmt: skip
+        snap=snap, boxes=boxes, fill_bands=fill_bands, count_tiles=count_tiles, offsets=offsets, fill_tiles=fill_tiles
+    )
 
 
+@dataclass(frozen=True, eq=False)
 class Screen:
     """Vertices in fixed point, `place` (rows, 2) int32 and `key` (rows,), and lists of slots for bands of `TILE` rows:
-    band t = view * bands + row // TILE holds `band_slot[band_first[t] : band_first[t + 1]]`, ascending. `cut`: some
-    vertex lies before the near plane or beyond the guard band."""
+    band t = view * bands + row // TILE holds `band_slot[band_first[t] : band_first[t + 1]]`, ascending."""
 
-    def __init__(self, place: Tensor, key: Tensor, band_first: Tensor, band_slot: Tensor) -> None:
-        self.place, self.key, self.band_first, self.band_slot = place, key, band_first, band_slot
-        self.cut = len(place) > 0 and int(place[:, 0].min()) == OFF
+    place: Tensor
+    key: Tensor
+    band_first: Tensor
+    band_slot: Tensor
 
 
 def running_sum(counts: Tensor) -> Tensor:
@@ -215,10 +211,17 @@ def running_sum(counts: Tensor) -> Tensor:
     return sums
 
 
+def _chunks(device: torch.device) -> int:
+    return CPU_CHUNKS if device.type == "cpu" else CUDA_CHUNKS
+
+
 def bin_faces(projected: Tensor, batch: Batch, near: float) -> tuple[Screen, Bins]:
-    """Fixed-point vertices with lists of slots for the rasteriser, and the bins of `batch`, see `raster_types.Bins`."""
+    """Fixed-point vertices with lists of slots for the rasteriser, and the bins of `batch`, see `raster_types.Bins`.
+
+    Raises `SharpVisionError` where there are more entries than 32 bits number.
+    """
     device, count, real = projected.device, batch.slots, real_of(projected)
-    kernels = _kernels(real)
+    kernels, chunks = _kernels(real), _chunks(projected.device)
     columns, rows = -(-batch.width // TILE), -(-batch.height // TILE)
 
     def ints(*shape: int) -> Tensor:
@@ -226,25 +229,30 @@ def bin_faces(projected: Tensor, batch: Batch, near: float) -> tuple[Screen, Bin
 
     place, key = ints(len(projected), 2), projected.new_empty(len(projected))
     rows4, placed = warp_view(projected, wp.types.vector(4, real)), warp_view(place, wp.vec2i)
-    dispatch(kernels.screen, len(projected), [rows4, real(near), placed, warp_view(key)], device)
-    box, bands, view, entries = ints(count, 4), ints(count, 2), ints(count), ints(count)
-    boxed, banded, viewed = warp_view(box, wp.vec4i), warp_view(bands, wp.vec2i), warp_view(view)
+    band = -(-len(projected) // _VERTEX_BANDS)
+    dispatch(kernels.snap, len(projected), [rows4, real(near), placed, warp_view(key)], device, band)
+    chunk, lists = -(-count // chunks), batch.views * rows
+    box, bands, view, slot_entry = ints(count, 4), ints(count), ints(count), ints(count + 1)
+    entries, counts, sizes = ints(chunks), ints(chunks, lists), ints(lists)
+    banded, viewed, numbered, counted = (warp_view(t) for t in (bands, view, slot_entry, counts))
     inputs = [
-        rows4, placed, warp_view(batch.faces, wp.vec3i), warp_view(batch.first_face), warp_view(batch.row_offset),
-        warp_view(batch.first_slot), real(near), wp.vec2i(batch.width, batch.height), boxed, banded, viewed,
-        warp_view(entries),
+        chunk, rows4, placed, warp_view(batch.faces, wp.vec3i), warp_view(batch.first_face),
+        warp_view(batch.row_offset), warp_view(batch.first_slot), real(near), wp.vec2i(batch.width, batch.height),
+        rows, warp_view(box, wp.vec4i), banded, viewed, numbered, warp_view(entries), counted,
     ]  # fmt: skip
-    dispatch(kernels.boxes, count, inputs, device)
-    slot_entry = running_sum(entries)
-    chunk, lists = -(-count // CHUNKS), batch.views * rows
-    counts, sizes = torch.zeros(CHUNKS, lists, dtype=torch.int32, device=device), ints(lists)
-    counted = warp_view(counts)
-    dispatch(kernels.count_bands, CHUNKS, [banded, viewed, chunk, rows, counted], device, 1)
+    dispatch(kernels.boxes, chunks, inputs, device, 1)
     dispatch(kernels.offsets, lists, [counted, warp_view(sizes)], device)
-    band_first = running_sum(sizes)
+    chunk_entry, band_first = running_sum(entries), running_sum(sizes)
+    total = int(entries.sum())
+    if total >= 2**31:
+        raise SharpVisionError(f"expected fewer than 2^31 pairs of face and tile, found {total}; render fewer views")
+    slot_entry[count] = total
     band_slot = ints(int(band_first[-1]))
-    inputs = [banded, viewed, chunk, rows, warp_view(band_first), counted, warp_view(band_slot)]
-    dispatch(kernels.fill_bands, CHUNKS, inputs, device, 1)
+    inputs = [
+        chunk, banded, viewed, rows, warp_view(chunk_entry), warp_view(band_first), counted, numbered,
+        warp_view(band_slot),
+    ]  # fmt: skip
+    dispatch(kernels.fill_bands, chunks, inputs, device, 1)
 
     def lists_of_tiles() -> tuple[Tensor, Tensor, Tensor]:
         return tile_lists(real, box, view, slot_entry, (batch.views, rows, columns))
@@ -257,11 +265,12 @@ def tile_lists(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`tile_first`, `tile_entry` and `entry_slot` of `raster_types.Bins`; `grid` is (views, rows, columns)."""
     device, kernels, tiles = box.device, _kernels(real), grid[0] * grid[1] * grid[2]
-    counts = torch.zeros(CHUNKS, tiles, dtype=torch.int32, device=device)
+    chunks = _chunks(device)
+    counts = torch.zeros(chunks, tiles, dtype=torch.int32, device=device)
     sizes = torch.empty(tiles, dtype=torch.int32, device=device)
     boxed, viewed, counted = warp_view(box, wp.vec4i), warp_view(view), warp_view(counts)
-    chunk, cells = -(-len(box) // CHUNKS), wp.vec2i(grid[2], grid[1])
-    dispatch(kernels.count_tiles, CHUNKS, [boxed, viewed, chunk, cells, counted], device, 1)
+    chunk, cells = -(-len(box) // chunks), wp.vec2i(grid[2], grid[1])
+    dispatch(kernels.count_tiles, chunks, [boxed, viewed, chunk, cells, counted], device, 1)
     dispatch(kernels.offsets, tiles, [counted, warp_view(sizes)], device)
     tile_first = running_sum(sizes)
     tile_entry, entry_slot = (torch.empty(int(slot_entry[-1]), dtype=torch.int32, device=device) for _ in range(2))
@@ -269,5 +278,5 @@ def tile_lists(
         boxed, viewed, warp_view(slot_entry), chunk, cells, warp_view(tile_first), counted, warp_view(tile_entry),
         warp_view(entry_slot),
     ]  # fmt: skip
-    dispatch(kernels.fill_tiles, CHUNKS, inputs, device, 1)
+    dispatch(kernels.fill_tiles, chunks, inputs, device, 1)
     return tile_first, tile_entry, entry_slot

@@ -14,7 +14,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from sharpvision.kernels.launch import compiling, in_bands, start_warp
+from sharpvision.kernels.launch import compiling, in_bands, start_warp, thread_count
 
 start_warp()
 
@@ -58,7 +58,8 @@ def dispatch(kernel: wp.Kernel, items: int, inputs: list[Any], device: torch.dev
     """Run `kernel(first, *inputs)` for `items` items; the tensors behind `inputs` must outlive the call.
 
     On a CPU the items are cut into bands of `band_items`, or by default into at most `MAX_BANDS` of at least
-    `LEAST_BAND` items, whatever the number of threads. Raises `SharpVisionError` where the kernel cache can't be used.
+    `LEAST_BAND` items; one thread runs them all in one launch, which comes to the same, as items do not meet. Raises
+    `SharpVisionError` where the kernel cache can't be used.
     """
     if items == 0:
         return
@@ -67,7 +68,7 @@ def dispatch(kernel: wp.Kernel, items: int, inputs: list[Any], device: torch.dev
             wp.launch(kernel, dim=items, inputs=[0, *inputs], device=f"cuda:{device.index or 0}")
         return
     size = band_items or max(LEAST_BAND, -(-items // MAX_BANDS))
-    if items <= size:
+    if items <= size or thread_count() == 1:
         with compiling():
             wp.launch(kernel, dim=items, inputs=[0, *inputs], device="cpu")
         return
