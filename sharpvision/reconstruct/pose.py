@@ -23,16 +23,20 @@ class PoseSettings:
     """Settings of `fit_pose`.
 
     `sides`: longer side of the photographs in each stage, coarse to fine. `coarse_steps` and `steps`: most steps in the
-    first stage, for each start, and in the later ones. `turn_deg`: further starts are turned by this much about the six
-    half axes, then the twelve diagonals between them. `enough`: no further start once the first stage leaves less than
-    this share of the photographs' energy. `tolerance`: the largest unexplained share of a pose that is called right.
-    `robust`: residuals beyond this share of the photographs' largest value pull less than in proportion.
+    first stage, for each start, and in the later ones. `turn_deg`: further starts, up to `starts` with the first, are
+    turned by this much about the six half axes, then the twelve diagonals between them. A start that leaves no more
+    than the share `promising` of the photographs' energy gets twice the steps again; once one leaves no more than
+    `enough`, no other is tried, else the best `kept` go on. `tolerance`: the largest unexplained share of a pose that
+    is called right. `robust`: residuals beyond this share of the photographs' largest value pull less than in
+    proportion.
     """
 
     sides: tuple[int, ...] = (32, 64, 128)
     coarse_steps: int = 12
     steps: int = 15
+    starts: int = 19
     turn_deg: float = 25.0
+    promising: float = 0.1
     enough: float = 0.02
     kept: int = 2
     tolerance: float = 0.02
@@ -69,16 +73,21 @@ def fit_pose(
         solution = model.solve(model.problem(dict(start), loss), solver, steps, film)
         return judged(solution, left := model.misfit(solution.values), settings.tolerance), left.unexplained
 
-    candidates: list[tuple[float, Solution]] = []
-    for turn in _turns(math.radians(settings.turn_deg)):
+    candidates: list[tuple[float, list[tuple[str, Solution]]]] = []
+    coarse = f"{settings.sides[0]} px"
+    for turn in _turns(math.radians(settings.turn_deg))[: settings.starts]:
         start = {"turn": turn.to(motion.centre), "shift": torch.zeros_like(motion.centre)}
         solution, left = fitted(settings.sides[0], start, settings.coarse_steps)
-        candidates.append((left, solution))
+        candidate = [(coarse, solution)]
+        if settings.enough < left <= settings.promising and solution.status is not Status.INTERRUPTED:
+            solution, left = fitted(settings.sides[0], solution.values, 2 * settings.coarse_steps)
+            candidate.append((coarse, solution))
+        candidates.append((left, candidate))
         if left <= settings.enough or solution.status is Status.INTERRUPTED:
             break
     starts = len(candidates)
     candidates.sort(key=lambda c: c[0])
-    stages = [[(f"{settings.sides[0]} px", solution)] for _, solution in candidates[: settings.kept]]
+    stages = [candidate for _, candidate in candidates[: settings.kept]]
     if candidates[0][0] <= settings.enough:
         stages = stages[:1]
     for side in settings.sides[1:]:
