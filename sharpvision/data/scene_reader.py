@@ -118,6 +118,7 @@ class SceneReader:
         with self._at("shapes", name):
             mesh = self._mesh(name, entry)
             mesh = _shaded(mesh, entry.shading)
+            mesh = _turned_over(mesh) if entry.inside_out else mesh
             self._check_maps(name, self.entry.materials[entry.material], mesh)
             scale = entry.scale * self._unit_factor(entry)
             pose = Pose(_rotation(entry.rotation_deg), torch.tensor(entry.translation), torch.tensor(scale))
@@ -264,3 +265,9 @@ def _shaded(mesh: Mesh, shading: Any) -> Mesh:
     if shading == "flat":
         return replace(mesh, normal_faces=flat_groups(mesh))
     return replace(mesh, normal_faces=crease_groups(mesh, math.radians(shading.crease_deg)))
+
+
+def _turned_over(mesh: Mesh) -> Mesh:
+    """The mesh with its faces wound the other way round."""
+    names = ("faces", "uv_faces", "normal_faces")
+    return replace(mesh, **{n: None if getattr(mesh, n) is None else getattr(mesh, n).flip(1) for n in names})

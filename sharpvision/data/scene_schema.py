@@ -210,7 +210,8 @@ class Crease(Strict):
 
 class ShapeEntry(Strict):
     """Where a shape stands and what it is made of: x' = scale R x + translation. `rotation_deg` [x, y, z] turns about
-    the world's x axis, then y, then z. `shading`: as the mesh has it unless said.
+    the world's x axis, then y, then z. `shading`: as the mesh has it unless said. `inside_out` turns its faces over: a
+    box becomes a room.
     """
 
     material: Name
@@ -218,6 +219,7 @@ class ShapeEntry(Strict):
     rotation_deg: Angles | None = None
     scale: Positive = 1.0
     shading: Literal["smooth", "flat"] | Crease | None = None
+    inside_out: Annotated[bool, Field(strict=True)] = False
 
 
 Count = Annotated[int, Field(strict=True, ge=1, le=2048)]
