@@ -22,11 +22,15 @@ from sharpvision.kernels.launch import start_warp
 start_warp()
 
 BANDS = 8
+PARTS = 2
+"""Parts of the faces whose sums are made apart on a CPU, whatever the number of threads."""
+RUN = 64
 
 
 @cache
 def _kernels(real: type) -> SimpleNamespace:
     vec3 = wp.types.vector(3, real)
+    vec4 = wp.types.vector(4, real)
     module = kernel_module(__name__, real)
 
     epsilon = np.finfo(np.float64 if real is wp.float64 else np.float32).eps
@@ -89,6 +93,75 @@ def _kernels(real: type) -> SimpleNamespace:
         inverse[i] = r
 
     @wp.kernel(module=module, enable_backward=False)
+    def add_vectors(
+        first: int, vertices: wp.array(dtype=vec3), faces: wp.array(dtype=wp.vec3i),
+        normal_faces: wp.array(dtype=wp.vec3i), parts: wp.array2d(dtype=vec4),
+    ):  # fmt: skip
+        """Adds the area vectors of one part of the faces, and their largest components, to the sums of that part."""
+        part = first + wp.tid()
+        count = faces.shape[0]
+        for i in range(parts.shape[1]):
+            parts[part, i] = vec4()
+        for f in range(part * count // parts.shape[0], (part + 1) * count // parts.shape[0]):
+            t = faces[f]
+            a = vertices[t[0]]
+            u = vertices[t[1]] - a
+            v = vertices[t[2]] - a
+            s = wp.cross(u, v)
+            size = largest(s)
+            if size > flat * largest(u) * largest(v):
+                sized = vec4(s[0], s[1], s[2], size)
+                n = normal_faces[f]
+                parts[part, n[0]] = parts[part, n[0]] + sized
+                parts[part, n[1]] = parts[part, n[1]] + sized
+                parts[part, n[2]] = parts[part, n[2]] + sized
+
+    @wp.kernel(module=module, enable_backward=False)
+    def unit_of_parts(
+        first: int, run: int, parts: wp.array2d(dtype=vec4), normals: wp.array(dtype=vec3),
+        inverse: wp.array(dtype=real),
+    ):  # fmt: skip
+        """A run of normals."""
+        start = (first + wp.tid()) * run
+        for i in range(start, wp.min(start + run, normals.shape[0])):
+            total = parts[0, i]
+            for part in range(1, parts.shape[0]):
+                total += parts[part, i]
+            s = vec3(total[0], total[1], total[2])
+            scale = largest(s)
+            n = vec3()
+            r = real(0.0)
+            if scale > cancelled * total[3]:  # as in `unit_sums`
+                s = s / scale
+                length = wp.sqrt(wp.dot(s, s))
+                n = s / length
+                r = real(1.0) / (length * scale)
+            normals[i] = n
+            inverse[i] = r
+
+    @wp.kernel(module=module, enable_backward=False)
+    def add_gradients(
+        first: int, vertices: wp.array(dtype=vec3), faces: wp.array(dtype=wp.vec3i),
+        normal_faces: wp.array(dtype=wp.vec3i), of_sums: wp.array(dtype=vec3), parts: wp.array2d(dtype=vec3),
+    ):  # fmt: skip
+        """Adds the gradients of the corners of one part of the faces to the sums of that part."""
+        part = first + wp.tid()
+        count = faces.shape[0]
+        for i in range(parts.shape[1]):
+            parts[part, i] = vec3()
+        for f in range(part * count // parts.shape[0], (part + 1) * count // parts.shape[0]):
+            n = normal_faces[f]
+            d = of_sums[n[0]] + of_sums[n[1]] + of_sums[n[2]]
+            if d[0] != real(0.0) or d[1] != real(0.0) or d[2] != real(0.0):  # what nobody sees has no gradient
+                t = faces[f]
+                a = vertices[t[0]]
+                b = vertices[t[1]]
+                c = vertices[t[2]]
+                parts[part, t[0]] = parts[part, t[0]] + wp.cross(b - c, d)
+                parts[part, t[1]] = parts[part, t[1]] + wp.cross(c - a, d)
+                parts[part, t[2]] = parts[part, t[2]] + wp.cross(a - b, d)
+
+    @wp.kernel(module=module, enable_backward=False)
     def unit_changes(
         first: int, corner_first: wp.array(dtype=int), corner: wp.array(dtype=int), vectors: wp.array(dtype=vec3),
         normals: wp.array(dtype=vec3), inverse: wp.array(dtype=real), out: wp.array(dtype=vec3),
@@ -136,7 +209,8 @@ def _kernels(real: type) -> SimpleNamespace:
 
     return SimpleNamespace(
         face_vectors=face_vectors, face_changes=face_changes, unit_sums=unit_sums, unit_changes=unit_changes,
-        sum_gradients=sum_gradients, corner_gradients=corner_gradients, corner_sums=corner_sums, vec3=vec3,
+        sum_gradients=sum_gradients, corner_gradients=corner_gradients, corner_sums=corner_sums, vec3=vec3, vec4=vec4,
+        add_vectors=add_vectors, unit_of_parts=unit_of_parts, add_gradients=add_gradients,
     )  # fmt: skip
 
 
@@ -167,11 +241,19 @@ def _run(kernel: wp.Kernel, items: int, inputs: list[wp.array], device: torch.de
 
 
 def _value(setting: tuple[Tensor, Tensor, Corners, Corners], vertices: Tensor) -> tuple[Tensor, ...]:
-    faces, _, corners, _ = setting
+    faces, normal_faces, corners, _ = setting
     kernels = _kernels(real_of(vertices))
     vec3, device = kernels.vec3, vertices.device
-    vectors, normals = vertices.new_empty(len(faces), 3), vertices.new_empty(len(corners), 3)
-    inverse = vertices.new_empty(len(corners))
+    normals, inverse = vertices.new_empty(len(corners), 3), vertices.new_empty(len(corners))
+    if device.type == "cpu":
+        parts = vertices.new_empty(PARTS, len(corners), 4)
+        added = warp_view(parts, kernels.vec4)
+        inputs = [warp_view(vertices, vec3), warp_view(faces, wp.vec3i), warp_view(normal_faces, wp.vec3i), added]
+        dispatch(kernels.add_vectors, PARTS, inputs, device, 1)
+        inputs = [RUN, added, warp_view(normals, vec3), warp_view(inverse)]
+        dispatch(kernels.unit_of_parts, -(-len(normals) // RUN), inputs, device)
+        return normals, inverse
+    vectors = vertices.new_empty(len(faces), 3)
     held = warp_view(vectors, vec3)
     _run(kernels.face_vectors, len(faces), [warp_view(vertices, vec3), warp_view(faces, wp.vec3i), held], device)
     inputs = [warp_view(corners.first), warp_view(corners.corner), held, warp_view(normals, vec3), warp_view(inverse)]
@@ -186,10 +268,20 @@ def _gradient(
     faces, normal_faces, _, corners = setting
     kernels = _kernels(real_of(vertices))
     vec3, device = kernels.vec3, vertices.device
-    of_sums, parts, total = torch.empty_like(normals), vertices.new_empty(len(faces), 3, 3), torch.empty_like(vertices)
-    sums, held = warp_view(of_sums, vec3), warp_view(parts.view(-1, 3), vec3)
+    of_sums = torch.empty_like(normals)
+    sums = warp_view(of_sums, vec3)
     inputs = [warp_view(normals, vec3), warp_view(inverse), warp_view(gradient, vec3), sums]
     _run(kernels.sum_gradients, len(normals), inputs, device)
+    if device.type == "cpu":
+        each = vertices.new_empty(PARTS, len(vertices), 3)
+        inputs = [
+            warp_view(vertices, vec3), warp_view(faces, wp.vec3i), warp_view(normal_faces, wp.vec3i), sums,
+            warp_view(each, vec3),
+        ]  # fmt: skip
+        dispatch(kernels.add_gradients, PARTS, inputs, device, 1)
+        return (each[0].add_(each[1]),)
+    parts, total = vertices.new_empty(len(faces), 3, 3), torch.empty_like(vertices)
+    held = warp_view(parts.view(-1, 3), vec3)
     inputs = [warp_view(vertices, vec3), warp_view(faces, wp.vec3i), warp_view(normal_faces, wp.vec3i), sums, held]
     _run(kernels.corner_gradients, len(faces), inputs, device)
     inputs = [warp_view(corners.first), warp_view(corners.corner), held, warp_view(total, vec3)]
