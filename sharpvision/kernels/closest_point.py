@@ -38,10 +38,10 @@ def closest_points(
     """The nearest point of a mesh to each point: min over the surface of |p - q|.
 
     The search for the face is float32 (a hierarchy of boxes, built at each call): of faces whose distances differ by
-    less than about 1e-6 of the scene's size either may be found. The rest has the dtype of `points`. By
-    the envelope theorem d distance = (p - q) / |p - q| . (dp - sum b_i dv_i) with the barycentrics b held, exact for points and vertices wherever the nearest point
-    is unique; zero where the distance is zero. `position` moves with its vertices only: that it slides along the face
-    is left out of its derivative. Raises `ValueError` for a mesh without faces.
+    less than about 1e-6 of the scene's size either may be found. The rest has the dtype of `points`. By the envelope
+    theorem d distance = (p - q) / |p - q| . (dp - sum b_i dv_i) with the barycentrics b held, exact for points and
+    vertices wherever the nearest point is unique; zero where the distance is zero. `position` moves with its vertices
+    only: that it slides along the face is left out of its derivative. Raises `ValueError` for a mesh without faces.
 
     >>> triangle = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]])
     >>> found = closest_points(torch.tensor([[0.25, 0.25, 2.0], [-3.0, 0.0, 4.0]]), triangle, torch.tensor([[0, 1, 2]]))

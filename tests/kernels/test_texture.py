@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
+from sharpvision.kernels.reference.texture import texture as twin
 from sharpvision.kernels.texture import Wrap, mip_chain, texture
 
 WRAPS: list[Wrap] = ["repeat", "clamp", "mirror"]
@@ -74,6 +75,19 @@ def test_gradients_are_finite_differences(wrap: Wrap, size: tuple[int, int]) -> 
     assert gradcheck(lambda t: texture(t, uv.detach(), wrap=wrap, filter="nearest"), (texels,))
     lod = torch.rand(12, dtype=torch.float64) * 3
     assert gradcheck(lambda t, x: texture(t, x, lod, wrap, "mipmap"), (texels, uv))
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+@pytest.mark.parametrize("filter", ["nearest", "bilinear", "mipmap"])
+def test_values_and_gradients_are_the_twins(wrap: Wrap, filter: str) -> None:
+    texels, uv = picture(8, 4).requires_grad_(), places(60).requires_grad_()
+    lod = torch.rand(60, dtype=torch.float64) * 4 - 0.5
+    ours, theirs = texture(texels, uv, lod, wrap, filter), twin(texels, uv, lod, wrap, filter)
+    torch.testing.assert_close(ours, theirs)
+    wanted = (texels,) if filter == "nearest" else (texels, uv)
+    mine, expected = (torch.autograd.grad(v.square().sum(), wanted) for v in (ours, theirs))
+    for a, b in zip(mine, expected, strict=True):
+        torch.testing.assert_close(a, b)
 
 
 def test_mip_levels_blend_and_end_at_the_mean() -> None:
