@@ -1,4 +1,4 @@
-"""The demo of a renderer inside somebody's model: a few steps of it."""
+"""The demo of a renderer inside somebody's model: some steps of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 DEMO = Path(__file__).parents[2] / "demos" / "own_model.py"
 
 
-def test_a_few_steps_lower_the_loss(capsys: pytest.CaptureFixture[str]) -> None:
+def test_some_steps_lower_the_loss(capsys: pytest.CaptureFixture[str]) -> None:
     spec = importlib.util.spec_from_file_location("own_model", DEMO)
     assert spec is not None
     assert spec.loader is not None
@@ -22,7 +22,7 @@ def test_a_few_steps_lower_the_loss(capsys: pytest.CaptureFixture[str]) -> None:
     image = torch.rand(1, 24, 24, 3)
     plain = model.render(*model.parameters_of(image))
     torch.testing.assert_close(model(image), plain, rtol=0.0, atol=0.0)  # the residual is zero at first
-    scores = demo.train(steps=8, batch=2)
+    scores = demo.train(steps=40, batch=4)
     assert "step 0: loss" in capsys.readouterr().out
     assert scores["after"][0] < scores["before"][0]
     assert len(DEMO.read_text().splitlines()) <= 100
