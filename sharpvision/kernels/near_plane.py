@@ -2,9 +2,10 @@
 
 Such a face is not cut into polygons. It is drawn by its homogeneous edge functions, which need no corner in front of
 the camera, and a pixel counts where the face's plane has w >= `near` there (Olano and Greer 1997, Triangle Scan
-Conversion using 2D Homogeneous Coordinates). An edge with both ends in front keeps the integer edge function that the face on its
-other side uses; any other edge is the line a x b of its ends in the order of their rows, the same numbers for both its
-faces: no pixel of a surface is covered twice or left out. The key is that of the original plane, in float64.
+Conversion using 2D Homogeneous Coordinates). An edge with both ends in front keeps the integer edge function that the
+face on its other side uses; any other edge is the line a x b of its ends in the order of their rows, the same numbers
+for both its faces: no pixel of a surface is covered twice or left out. The key is that of the original plane, in
+float64.
 """
 
 from functools import cache

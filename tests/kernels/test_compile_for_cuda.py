@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import warp as wp
 
-from sharpvision.kernels import gather, interpolate, normals
+from sharpvision.kernels import bins, gather, interpolate, normals
 from sharpvision.kernels.ggx_kernels import ggx_kernels
+from sharpvision.kernels.raster_kernels import raster_kernels
 from sharpvision.kernels.shade_kernels import shade_kernels
 
 MODULES = {
@@ -17,6 +18,8 @@ MODULES = {
     "normals": lambda real: normals._kernels(real).unit_sums,
     "irradiance_sh": lambda real: shade_kernels(real, 3, 10).pull,
     "irradiance_directional": lambda real: shade_kernels(real, 3, 3).pull,
+    "bins": lambda real: bins._kernels(real).boxes,
+    "raster": lambda real: raster_kernels(real).pixels,
     "ggx": lambda real: ggx_kernels(real, 3).pull,
 }
 
