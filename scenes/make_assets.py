@@ -77,7 +77,8 @@ def blob() -> trimesh.Trimesh:
     """A sphere with waves, each vertex coloured by its direction (sRGB, as PLY has it)."""
     mesh = icosphere(1.0, 4)
     d = mesh.vertices
-    radius = 1 + 0.13 * torch.sin(4 * d[:, 0] + 1) * torch.sin(5 * d[:, 1]) + 0.09 * torch.cos(6 * d[:, 2] + 2 * d[:, 0])
+    x, y, z = d.unbind(1)
+    radius = 1 + 0.13 * torch.sin(4 * x + 1) * torch.sin(5 * y) + 0.09 * torch.cos(6 * z + 2 * x)
     hue = 0.68 + 0.24 * torch.sin(3.2 * d + torch.tensor([0.0, 2.1, 4.2]))
     return trimesh.Trimesh(
         (d * radius[:, None]).numpy(), mesh.faces.numpy(), vertex_colors=srgb8(hue.numpy() ** 2), process=False

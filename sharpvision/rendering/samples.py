@@ -18,8 +18,9 @@ Interpolate = Callable[[Tensor, Tensor], Tensor]
 """(attributes (R, A), attribute_faces (F, 3)) -> (P, A): perspective-correct values at the points."""
 Irradiance = Callable[[nn.Module], Tensor | None]
 """Irradiance (P, C) of a light at the smooth shading normals by a fused kernel; None where there is none for it."""
-Visibility = Callable[[Tensor, Tensor], Tensor]
-"""(points (P, 3), unit directions (P, 3), in the world) -> (P,) bool: nothing of the scene is in the way."""
+Visibility = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+"""(points (P, 3), unit directions (P, 3), distances (P,) or None for infinity), in the world -> (P,) bool: nothing of
+the scene is in the way."""
 
 
 class SurfaceSamples:

@@ -100,7 +100,9 @@ def _incident(light: Light, samples: SurfaceSamples, normal: Tensor) -> tuple[Te
     direction, irradiance = light(samples.position)
     cosine = dot(normal, direction).clamp(min=0)
     if samples.visible is not None:
-        lit = samples.visible(samples.position.detach(), direction.detach())
+        points, position = samples.position.detach(), getattr(light, "position", None)
+        distance = None if position is None else torch.linalg.vector_norm(position.detach() - points, dim=-1)
+        lit = samples.visible(points, direction.detach(), distance)
         cosine = torch.where(lit, cosine, 0.0)
     return direction, irradiance * cosine[:, None]
 

@@ -233,7 +233,7 @@ def test_directional_light_casts_a_shadow_where_it_is_asked_for() -> None:
     dark = render(scene, view, RenderSettings(buffers=("image", "face"), shadows=True))
     on_floor = (lit["face"] >= 0) & (lit["face"] < 2)
     ratio = dark["image"][on_floor].mean() / lit["image"][on_floor].mean()
-    assert 0.5 < float(ratio) < 0.95
+    assert 0.5 < float(ratio.detach()) < 0.95
     assert float(dark["image"][on_floor].min()) < 0.1 * float(lit["image"][on_floor].min())
 
 
@@ -244,3 +244,23 @@ def test_pinhole_views_share_a_batch_of_poses() -> None:
     assert alpha is not None
     assert alpha.shape == (2, 16, 16)
     assert bool(alpha[0].sum() > alpha[1].sum())
+
+
+def test_what_lies_behind_a_lamp_casts_no_shadow() -> None:
+    """A lamp between the floor and a lid: as bright as without the lid, and dark with the lid below the lamp."""
+    from sharpvision.geometry.primitives import plane
+    from sharpvision.illumination import Point
+
+    def seen(lid: float | None) -> torch.Tensor:
+        shapes = {"floor": Shape(plane((2.0, 2.0)), Lambert(torch.full((3,), 0.5)))}
+        if lid is not None:
+            at = Pose(translation=torch.tensor([0.0, lid, 0.0]))
+            shapes["lid"] = Shape(plane((6.0, 6.0)), Lambert(torch.full((3,), 0.5)), at)
+        lamp = Point(torch.tensor([0.0, 1.0, 0.0]), torch.full((3,), 3.0))
+        view = View.look_at(torch.tensor([0.0, 0.4, 2.5]), torch.zeros(3), torch.tensor([0.0, 1.0, 0.0]), 40.0, (16, 16))
+        with torch.no_grad():
+            return render(Scene(shapes, {"lamp": lamp}), view, RenderSettings(shadows=True)).image[9:14]
+
+    torch.testing.assert_close(seen(2.0), seen(None))
+    assert seen(None)[0].amin() > 0.05
+    assert seen(0.6).abs().max() == 0
