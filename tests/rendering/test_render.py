@@ -229,8 +229,9 @@ def test_directional_light_casts_a_shadow_where_it_is_asked_for() -> None:
     scene = Scene({"floor": Shape(floor, Lambert(white)), "ball": Shape(sphere, Lambert(white))}, {"sun": sun})
     eye, below, up = torch.tensor([[0.0, 2.0, 6.0], [0.0, -1.0, 0.0], [0.0, 1.0, 0.0]])
     view = View.look_at(eye, below, up, 50.0, (48, 48))
-    lit = render(scene, view, RenderSettings(buffers=("image", "face")))
-    dark = render(scene, view, RenderSettings(buffers=("image", "face"), shadows=True))
+    with torch.no_grad():
+        lit = render(scene, view, RenderSettings(buffers=("image", "face")))
+        dark = render(scene, view, RenderSettings(buffers=("image", "face"), shadows=True))
     on_floor = (lit["face"] >= 0) & (lit["face"] < 2)
     ratio = dark["image"][on_floor].mean() / lit["image"][on_floor].mean()
     assert 0.5 < float(ratio.detach()) < 0.95
