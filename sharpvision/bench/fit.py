@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +20,19 @@ STARTS = 4  # of each mesh
 class Fit:
     """Every task once; `pose_starts`: twenty random starts on five meshes other than the pose's own."""
 
-    takes = ("objects", "data")
+    takes = ("cases", "data")
 
     def cases(self, options: Options) -> list[Case]:
-        """Raises `InputError` where a task is unknown or the meshes are not there."""
+        """Raises `InputError` where no task's name matches or the meshes are not there."""
         from sharpvision.data import data_folder
 
-        for task in options.objects:
-            if task not in TASKS:
-                raise InputError(f"task {task!r}", f"one of {', '.join(TASKS)}", repr(task), "use these")
+        patterns = options.cases or ("*",)
+        tasks = [task for task in TASKS if any(fnmatch(task, pattern) for pattern in patterns)]
+        if not tasks:
+            raise InputError("case", f"one of {', '.join(TASKS)}", ", ".join(patterns), "use one of these")
         folder = data_folder("meshes") if options.data is None else options.data
         if not (folder / "bunny_5k.obj").is_file():
             raise InputError(folder, "the folder of meshes (bunny_5k.obj, spot.obj, ..)", "none", "give it as --data")
-        tasks = options.objects or TASKS
         return [Case("fit", task, "default", {}, {"data": str(folder)}) for task in tasks]
 
     def run(self, case: Case, seed: int) -> Measurement:
