@@ -24,7 +24,8 @@ start_warp()
 
 TILE = 16
 CPU_CHUNKS, CUDA_CHUNKS = 16, 1024
-_VERTEX_BANDS = 8
+_VERTEX_BANDS = 4
+_COUNTED, _FILLED = 2, 4  # chunks a launch: what a launch costs stays small beside what it does
 
 
 @cache
@@ -81,13 +82,18 @@ def _kernels(real: type) -> SimpleNamespace:
             counts[c, n] = 0
         slots = slot_entry.shape[0] - 1
         start = wp.min(c * chunk, slots)
-        b = view_of(first_slot, start)
+        b = view_of(first_slot, start) - 1
+        end = int(start)
+        shift = int(0)
+        o = int(0)
         number = int(0)
         for s in range(start, wp.min(start + chunk, slots)):
-            while s >= first_slot[b + 1]:
+            while s >= end:
                 b += 1
-            t = faces[first_face[b] + s - first_slot[b]]
-            o = row_offset[b]
+                end = first_slot[b + 1]
+                shift = first_face[b] - first_slot[b]
+                o = row_offset[b]
+            t = faces[shift + s]
             p = place[t[0] + o]
             q = place[t[1] + o]
             r = place[t[2] + o]
@@ -240,7 +246,7 @@ def bin_faces(projected: Tensor, batch: Batch, near: float) -> tuple[Screen, Bin
         warp_view(batch.row_offset), warp_view(batch.first_slot), real(near), wp.vec2i(batch.width, batch.height),
         rows, warp_view(box, wp.vec4i), banded, viewed, numbered, warp_view(entries), counted,
     ]  # fmt: skip
-    dispatch(kernels.boxes, chunks, inputs, device, 1)
+    dispatch(kernels.boxes, chunks, inputs, device, _COUNTED)
     dispatch(kernels.offsets, lists, [counted, warp_view(sizes)], device)
     chunk_entry, band_first = running_sum(entries), running_sum(sizes)
     total = int(entries.sum())
@@ -252,7 +258,7 @@ def bin_faces(projected: Tensor, batch: Batch, near: float) -> tuple[Screen, Bin
         chunk, banded, viewed, rows, warp_view(chunk_entry), warp_view(band_first), counted, numbered,
         warp_view(band_slot),
     ]  # fmt: skip
-    dispatch(kernels.fill_bands, chunks, inputs, device, 1)
+    dispatch(kernels.fill_bands, chunks, inputs, device, _FILLED)
 
     def lists_of_tiles() -> tuple[Tensor, Tensor, Tensor]:
         return tile_lists(real, box, view, slot_entry, (batch.views, rows, columns))
@@ -270,7 +276,7 @@ def tile_lists(
     sizes = torch.empty(tiles, dtype=torch.int32, device=device)
     boxed, viewed, counted = warp_view(box, wp.vec4i), warp_view(view), warp_view(counts)
     chunk, cells = -(-len(box) // chunks), wp.vec2i(grid[2], grid[1])
-    dispatch(kernels.count_tiles, chunks, [boxed, viewed, chunk, cells, counted], device, 1)
+    dispatch(kernels.count_tiles, chunks, [boxed, viewed, chunk, cells, counted], device, _COUNTED)
     dispatch(kernels.offsets, tiles, [counted, warp_view(sizes)], device)
     tile_first = running_sum(sizes)
     tile_entry, entry_slot = (torch.empty(int(slot_entry[-1]), dtype=torch.int32, device=device) for _ in range(2))
@@ -278,5 +284,5 @@ def tile_lists(
         boxed, viewed, warp_view(slot_entry), chunk, cells, warp_view(tile_first), counted, warp_view(tile_entry),
         warp_view(entry_slot),
     ]  # fmt: skip
-    dispatch(kernels.fill_tiles, chunks, inputs, device, 1)
+    dispatch(kernels.fill_tiles, chunks, inputs, device, _COUNTED)
     return tile_first, tile_entry, entry_slot
