@@ -12,6 +12,7 @@ from sharpvision.cli.demo import demo
 from sharpvision.cli.integrate import integrate
 from sharpvision.cli.photometric import photometric
 from sharpvision.cli.render import render
+from sharpvision.cli.view import view
 
 app = typer.Typer(
     help="Physics-informed computer vision from few photographs: shape, reflectance and light, with their uncertainty.",
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.command()(photometric)
 app.command()(integrate)
 app.command()(render)
+app.command()(view)
 app.command()(bench)
 app.add_typer(demo, name="demo")
 

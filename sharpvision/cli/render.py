@@ -187,7 +187,7 @@ def _film(
 
 def _report(file: SceneFile, files: list[Path], settings: RenderSettings, seconds: float, json: bool) -> None:
     """What was done on stdout, as JSON or as lines."""
-    faces = sum(len(shape.faces) for shape in file.scene.shapes.values())  # type: ignore[arg-type]
+    faces = sum(len(shape.get_buffer("faces")) for shape in file.scene.shapes.values())
     record = {
         "scene": str(file.path), "files": [str(f) for f in files], "width": file.view.width, "height": file.view.height,
         "buffers": list(settings.buffers), "mode": settings.mode, "shadows": settings.shadows, "triangles": faces,

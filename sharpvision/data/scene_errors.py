@@ -78,8 +78,9 @@ def _named(document: SceneDocument, location: tuple[int | str, ...]) -> str:
     at: Any = document.content
     names = []
     for step in location:
+        key: Any = step
         if (isinstance(at, dict) and step in at) or (isinstance(at, list) and isinstance(step, int) and step < len(at)):
-            at = at[step]
+            at = at[key]
             names.append(str(step)[:40])
     return ".".join(names) or "the file"
 

@@ -269,5 +269,8 @@ def _shaded(mesh: Mesh, shading: Any) -> Mesh:
 
 def _turned_over(mesh: Mesh) -> Mesh:
     """The mesh with its faces wound the other way round."""
-    names = ("faces", "uv_faces", "normal_faces")
-    return replace(mesh, **{n: None if getattr(mesh, n) is None else getattr(mesh, n).flip(1) for n in names})
+    uv, groups = mesh.uv_faces, mesh.normal_faces
+    return replace(
+        mesh, faces=mesh.faces.flip(1), uv_faces=None if uv is None else uv.flip(1),
+        normal_faces=None if groups is None else groups.flip(1),
+    )  # fmt: skip
