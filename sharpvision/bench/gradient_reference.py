@@ -31,6 +31,8 @@ from sharpvision.bench.gradient_contours import (
     CUT,
     FOLD,
     HARD_EDGE,
+    PIECES_PER_PIXEL,
+    SegmentPieces,
     Segments,
     end_points,
     end_weights,
@@ -92,7 +94,8 @@ def prepared(scene: GradientScene) -> Prepared:
     geometry = geometry_of(scene, topology, unknowns)
     lists = face_lists(geometry, topology, scene.near)
     segments = segments_of(geometry, topology, scene.near)
-    sampling = sampling_of(lists, pieces_of(segments, geometry, topology, scene.near, per_pixel=8).middle)
+    pieces, _, _ = visible_pieces(segments, geometry, topology, lists, scene.near, per_pixel=8)
+    sampling = sampling_of(lists, pieces.middle)
     moved = target_of(scene, unknowns)
     there = geometry_of(scene, topology, moved)
     target = AreaSampler(scene, topology, face_lists(there, topology, scene.near)).regular_image(there, moved, 8)
@@ -156,39 +159,48 @@ def _interior_points(p: Prepared):  # type: ignore[no-untyped-def]
 def _boundary(p: Prepared, geometry: Geometry, residual: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """A number whose derivative is the boundary integral; the visible silhouette at each vertex; pixels of lines."""
     s, near = p.segments, p.scene.near
-    pieces = pieces_of(s, p.geometry, p.topology, near)
-    where = pieces.segment
-    ends, depths = end_points(s, geometry.projected, near)
-    w = depths.detach()[where]
-    inverse_depth = (1 - pieces.along) / w[:, 0] + pieces.along / w[:, 1]
-    share = (pieces.along / w[:, 1] / inverse_depth)[:, None]  # perspective-correct place on the edge
-    kind = s.kind[where]
-
-    outside = pieces.middle + torch.where(kind == HARD_EDGE, 0.0, NUDGE_PX)[:, None] * pieces.normal
-    inside_frame = outside.clamp(0, SIZE - 1e-9)
-    face, beta = nearest(inside_frame, p.geometry, p.lists, near)
-    visible = (face < 0) | (beta.sum(1) <= inverse_depth * (1 + DEPTH_TOLERANCE)) | (kind == CUT)
-    at = visible.nonzero()[:, 0]
+    pieces, share, outside = visible_pieces(s, p.geometry, p.topology, p.lists, near)
+    ends, _ = end_points(s, geometry.projected, near)
+    segment, kind = pieces.segment, s.kind[pieces.segment]
 
     def edge_radiance(faces: Tensor, rows: Tensor) -> Tensor:
-        weights = end_weights(s, faces.clamp(min=0), p.geometry, p.topology, near)[where[rows]]
-        weights = weights[:, 0] * (1 - share[rows]) + weights[:, 1] * share[rows]
-        found = radiance(p.scene, p.topology, p.geometry, p.unknowns, faces[where[rows]], weights)
-        return found.detach()
+        weights = end_weights(s, faces.clamp(min=0), p.geometry, p.topology, near)[segment[rows]]
+        weights = weights[:, 0] * (1 - share[rows, None]) + weights[:, 1] * share[rows, None]
+        return radiance(p.scene, p.topology, p.geometry, p.unknowns, faces[segment[rows]], weights).detach()
 
-    inner = edge_radiance(s.inner, at)
-    outer = sample_radiance(p.scene, p.topology, p.geometry, p.unknowns, inside_frame[at], p.lists)
-    hard = (kind[at] == HARD_EDGE).nonzero()[:, 0]
+    inner = edge_radiance(s.inner, torch.arange(len(segment)))
+    outer = sample_radiance(p.scene, p.topology, p.geometry, p.unknowns, outside, p.lists)
+    hard = (kind == HARD_EDGE).nonzero()[:, 0]
     if len(hard):
-        outer[hard] = edge_radiance(s.outer, at[hard])
-    jump = ((inner - outer) * residual[pieces.pixel[at]]).sum(1) * pieces.length[at]
-    along = pieces.along[at][:, None]
-    segment = where[at]
-    middle = (1 - along) * ends[segment, 0] + along * ends[segment, 1]
-    surrogate = (jump[:, None] * pieces.normal[at] * middle).sum()
+        outer[hard] = edge_radiance(s.outer, hard)
+    jump = ((inner - outer) * residual[pieces.pixel]).sum(1) * pieces.length
+    middle = (1 - pieces.along[:, None]) * ends[segment, 0] + pieces.along[:, None] * ends[segment, 1]
+    surrogate = (jump[:, None] * pieces.normal * middle).sum()
 
     silhouette = torch.zeros(len(p.topology.place), dtype=torch.float64)
-    outline = (kind[at] == FOLD) | (kind[at] == BOUNDARY)
+    outline = (kind == FOLD) | (kind == BOUNDARY)
     for end in range(2):
-        silhouette.index_add_(0, s.start[segment[outline], end], pieces.length[at][outline])
-    return surrogate, silhouette, pieces.pixel[at].unique()
+        silhouette.index_add_(0, s.start[segment[outline], end], pieces.length[outline])
+    return surrogate, silhouette, pieces.pixel.unique()
+
+
+def visible_pieces(
+    segments: Segments,
+    geometry: Geometry,
+    topology: Topology,
+    lists: FaceLists,
+    near: float,
+    per_pixel: int = PIECES_PER_PIXEL,
+) -> tuple[SegmentPieces, Tensor, Tensor]:
+    """Pieces that no face hides; the perspective-correct place (N,) of their middles on the segments; and places (N, 2)
+    a hair outside of them."""
+    pieces = pieces_of(segments, geometry, topology, near, per_pixel)
+    w = end_points(segments, geometry.projected.detach(), near)[1][pieces.segment]
+    inverse_depth = (1 - pieces.along) / w[:, 0] + pieces.along / w[:, 1]
+    share = pieces.along / w[:, 1] / inverse_depth
+    kind = segments.kind[pieces.segment]
+    outside = pieces.middle + torch.where(kind == HARD_EDGE, 0.0, NUDGE_PX)[:, None] * pieces.normal
+    outside = outside.clamp(0, SIZE - 1e-9)
+    face, beta = nearest(outside, geometry, lists, near)
+    seen = (face < 0) | (beta.sum(1) <= inverse_depth * (1 + DEPTH_TOLERANCE)) | (kind == CUT)
+    return SegmentPieces(**{name: value[seen] for name, value in vars(pieces).items()}), share[seen], outside[seen]

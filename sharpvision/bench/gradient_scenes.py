@@ -200,14 +200,18 @@ def cube() -> GradientScene:
     return scene(own, light_sh=None, light_direction=sun / np.linalg.norm(sun), roughness=0.6)
 
 
-def fin() -> ShapeArrays:
-    """A box seen edge-on, half a pixel wide."""
+def fin() -> GradientScene:
+    """A box half a pixel wide whose middle plane passes through the eye: only its front is seen."""
+    from scipy.spatial.transform import Rotation
+
     from sharpvision.geometry.primitives import box
 
-    mesh = box((0.005, 1.4, 1.0), 6)
+    mesh, empty = box((0.005, 1.4, 1.0), 3), scene()
     assert mesh.normal_faces is not None
-    return shape(turned(mesh.vertices.double().numpy(), (0.0, 0.0, 0.23)), mesh.faces.numpy(),
-                 normal_faces=mesh.normal_faces.numpy())  # fmt: skip
+    eye = -Rotation.from_rotvec(empty.camera_turn).inv().apply(empty.camera_shift)
+    toward = Rotation.align_vectors(eye[None] / np.linalg.norm(eye), np.array([[0.0, 0.0, 1.0]]))[0]
+    points = toward.apply(turned(mesh.vertices.double().numpy(), (0.0, 0.0, 0.23)))
+    return scene(shape(points, mesh.faces.numpy(), normal_faces=mesh.normal_faces.numpy()))
 
 
 def degenerate() -> ShapeArrays:
@@ -236,7 +240,7 @@ def textured_sphere() -> GradientScene:
     assert mesh.uv_faces is not None
     rng = np.random.default_rng(3)
     v, u = np.meshgrid(np.arange(16) / 16, np.arange(24) / 24, indexing="ij")
-    waves = np.stack([0.5 + 0.3 * np.sin(5 * u + 2 * v), 0.5 + 0.3 * np.cos(4 * v - u), 0.3 + 0.5 * u], -1)
+    waves = np.stack([0.7 + 0.2 * np.sin(5 * u + 2 * v), 0.7 + 0.2 * np.cos(4 * v - u), 0.4 + 0.5 * u], -1)
     return scene(
         shape(turned(mesh.vertices.double().numpy(), (0.3, 2.6, 0.1)), mesh.faces.numpy(),
               uv=mesh.uv.double().numpy() * 0.96 + 0.02, uv_faces=mesh.uv_faces.numpy()),
@@ -264,7 +268,7 @@ SCENES: dict[str, Callable[[], GradientScene]] = {
     "two_objects": two_objects,
     "open_sphere": lambda: scene(open_sphere()),
     "cube": cube,
-    "fin": lambda: scene(fin()),
+    "fin": fin,
     "near_plane": lambda: scene(
         shape(ball(4, (0.5, 0.45, 2.0))[0] + [-0.1, -0.05, 0.9], ball(4)[1]), near=0.9
     ),
