@@ -33,7 +33,7 @@ def steps(request: Any) -> dict[str, Any]:
     )
     written = "mesh.ply" if len(sys.argv) < 3 else sys.argv[2] + ".ply"
     mesh.write_ply(written)
-    integrator = {"type": str(request["integrator"])}
+    integrator: dict[str, Any] = {"type": str(request["integrator"])}
     if integrator["type"] == "direct_projective":
         integrator["sppi"] = 0  # there are no indirect silhouettes here, and its own advice is not to look for them
     scene = mi.load_dict({
@@ -61,7 +61,7 @@ def steps(request: Any) -> dict[str, Any]:
         dr.enable_grad(moved)
         parameters[key] = moved
         parameters.update()
-        image = mi.render(scene, parameters, spp=4, seed=seed)
+        image = mi.render(scene, parameters, spp=4, seed=mi.UInt32(seed))
         loss = dr.sum(dr.square(image - target), axis=None)
         dr.backward(loss)
         gradient = dr.grad(moved).numpy()
