@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import tempfile
@@ -41,7 +42,8 @@ class FitStep:
         image = render(self.scene, self.view, self.settings).image
         assert image is not None
         vertices = self.scene.get_parameter("shapes.ball.vertices")
-        return torch.autograd.grad((image - self.target).square().sum(), vertices)[0]
+        loss = torch.nn.functional.mse_loss(image, self.target, reduction="sum")
+        return torch.autograd.grad(loss, vertices)[0]
 
 
 def fit_step(triangles: int, size: int, *, views: int = 1, mode: str = "default", silhouettes: bool = True) -> FitStep:
@@ -120,7 +122,8 @@ def peer_answer(name: str, python: str, triangles: int, size: int, repeats: int,
         request, answer = Path(folder) / "request.npz", Path(folder) / "answer.npz"
         np.savez(request, **arrays, **theirs, **more)
         script = str(Path(peers.__path__[0]) / f"{SCRIPTS[name]}.py")
-        done = subprocess.run([python, script, str(request), str(answer)], capture_output=True, text=True)
+        own = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}  # as its users run it
+        done = subprocess.run([python, script, str(request), str(answer)], capture_output=True, text=True, env=own)
         if done.returncode != 0:
             words = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
             wanted = f"a Python that runs {SCRIPTS[name]}.py"

@@ -1,4 +1,4 @@
-"""Runs a Warp kernel over tensors: on a CPU in fixed bands on all threads, on CUDA in one launch.
+"""Runs a Warp kernel over tensors: on a CPU in bands on all threads, on CUDA in one launch.
 
 A kernel for `dispatch` takes `first: int` as its first parameter and works on item `first + wp.tid()`; it writes to
 items of its own only (Warp's CPU atomics are not atomic), so the bytes do not depend on the number of threads.
@@ -18,8 +18,12 @@ from sharpvision.kernels.launch import compiling, in_bands, start_warp, thread_c
 
 start_warp()
 
-MAX_BANDS = 32
+BANDS_PER_THREAD = 4
 LEAST_BAND = 64
+KEPT_VIEWS = 4096
+_views: dict[tuple[Any, ...], wp.array] = {}
+# A view owns no memory and only says where an array lies, so it serves every tensor that comes to lie there. Making one
+# takes 10 us, a step has two hundred, and the next step's tensors mostly lie where this one's did.
 _SCALARS = {torch.float32: wp.float32, torch.float64: wp.float64, torch.int32: wp.int32, torch.uint8: wp.uint8}
 
 
@@ -47,19 +51,26 @@ def warp_view(tensor: Tensor, dtype: Any = None) -> wp.array:
     """
     if not tensor.is_contiguous():
         raise ValueError("a kernel needs a contiguous tensor")
-    dtype = _SCALARS[tensor.dtype] if dtype is None else dtype
-    inner = len(getattr(dtype, "_shape_", ()))
-    shape = tuple(tensor.shape[: tensor.dim() - inner])
-    device = "cpu" if tensor.device.type == "cpu" else f"cuda:{tensor.device.index or 0}"
-    return wp.array(ptr=tensor.data_ptr(), shape=shape, dtype=dtype, device=device, copy=False)
+    key = (tensor.data_ptr(), tensor.shape, tensor.dtype if dtype is None else dtype, tensor.device)
+    view = _views.get(key)
+    if view is None:
+        if len(_views) >= KEPT_VIEWS:
+            _views.clear()
+        dtype = _SCALARS[tensor.dtype] if dtype is None else dtype
+        inner = len(getattr(dtype, "_shape_", ()))
+        shape = tuple(tensor.shape[: tensor.dim() - inner])
+        device = "cpu" if tensor.device.type == "cpu" else f"cuda:{tensor.device.index or 0}"
+        view = wp.array(ptr=tensor.data_ptr(), shape=shape, dtype=dtype, device=device, copy=False)
+        _views[key] = view
+    return view
 
 
 def dispatch(kernel: wp.Kernel, items: int, inputs: list[Any], device: torch.device, band_items: int = 0) -> None:
     """Run `kernel(first, *inputs)` for `items` items; the tensors behind `inputs` must outlive the call.
 
-    On a CPU the items are cut into bands of `band_items`, or by default into at most `MAX_BANDS` of at least
-    `LEAST_BAND` items; one thread runs them all in one launch, which comes to the same, as items do not meet. Raises
-    `SharpVisionError` where the kernel cache can't be used.
+    On a CPU the items are cut into bands of `band_items`, or by default into `BANDS_PER_THREAD` a thread, of at least
+    `LEAST_BAND` items; one thread runs them all in one launch. How they are cut leaves no trace, as items do not meet.
+    Raises `SharpVisionError` where the kernel cache can't be used.
     """
     if items == 0:
         return
@@ -67,8 +78,9 @@ def dispatch(kernel: wp.Kernel, items: int, inputs: list[Any], device: torch.dev
         with compiling():
             wp.launch(kernel, dim=items, inputs=[0, *inputs], device=f"cuda:{device.index or 0}")
         return
-    size = band_items or max(LEAST_BAND, -(-items // MAX_BANDS))
-    if items <= size or thread_count() == 1:
+    threads = thread_count()
+    size = band_items or max(LEAST_BAND, -(-items // (BANDS_PER_THREAD * threads)))
+    if items <= size or threads == 1:
         with compiling():
             wp.launch(kernel, dim=items, inputs=[0, *inputs], device="cpu")
         return

@@ -250,8 +250,10 @@ def _value(setting: tuple[Tensor, Tensor, Corners, Corners], vertices: Tensor) -
         added = warp_view(parts, kernels.vec4)
         inputs = [warp_view(vertices, vec3), warp_view(faces, wp.vec3i), warp_view(normal_faces, wp.vec3i), added]
         dispatch(kernels.add_vectors, PARTS, inputs, device, 1)
-        inputs = [RUN, added, warp_view(normals, vec3), warp_view(inverse)]
-        dispatch(kernels.unit_of_parts, -(-len(normals) // RUN), inputs, device)
+        dispatch(
+            kernels.unit_of_parts, -(-len(normals) // RUN), [RUN, added, warp_view(normals, vec3), warp_view(inverse)],
+            device,
+        )  # fmt: skip
         return normals, inverse
     vectors = vertices.new_empty(len(faces), 3)
     held = warp_view(vectors, vec3)

@@ -45,7 +45,7 @@ class Buffers:
 
     def one_view(self) -> Buffers:
         """The same without the leading axis of a single view."""
-        return Buffers(**{name: value[0] for name, value in self.items()})
+        return Buffers(**{name: value.squeeze(0) for name, value in self.items()})
 
 
 def stacked(parts: list[Buffers], dim: int) -> Buffers:
