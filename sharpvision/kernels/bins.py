@@ -24,8 +24,10 @@ start_warp()
 
 TILE = 16
 CPU_CHUNKS, CUDA_CHUNKS = 16, 1024
-_VERTEX_BANDS = 4
-_COUNTED, _FILLED = 2, 4  # chunks a launch: what a launch costs stays small beside what it does
+# Least of vertices, and of slots counted and filled, in a launch: a launch and the hand-over to another thread cost
+# some 50 us, as much as these.
+_SNAPPED, _COUNTED, _FILLED = 32768, 4096, 16384
+_LAUNCHES = 8
 
 
 @cache
@@ -221,6 +223,11 @@ def _chunks(device: torch.device) -> int:
     return CPU_CHUNKS if device.type == "cpu" else CUDA_CHUNKS
 
 
+def _band(items: int, size: int, least: int) -> int:
+    """Items a launch: at least `least` / `size` of them, at most `_LAUNCHES` launches."""
+    return max(-(-items // _LAUNCHES), -(-least // max(1, size)))
+
+
 def bin_faces(projected: Tensor, batch: Batch, near: float) -> tuple[Screen, Bins]:
     """Fixed-point vertices with lists of slots for the rasteriser, and the bins of `batch`, see `raster_types.Bins`.
 
@@ -235,8 +242,8 @@ def bin_faces(projected: Tensor, batch: Batch, near: float) -> tuple[Screen, Bin
 
     place, key = ints(len(projected), 2), projected.new_empty(len(projected))
     rows4, placed = warp_view(projected, wp.types.vector(4, real)), warp_view(place, wp.vec2i)
-    band = -(-len(projected) // _VERTEX_BANDS)
-    dispatch(kernels.snap, len(projected), [rows4, real(near), placed, warp_view(key)], device, band)
+    inputs = [rows4, real(near), placed, warp_view(key)]
+    dispatch(kernels.snap, len(projected), inputs, device, _band(len(projected), 1, _SNAPPED))
     chunk, lists = -(-count // chunks), batch.views * rows
     box, bands, view, slot_entry = ints(count, 4), ints(count), ints(count), ints(count + 1)
     entries, counts, sizes = ints(chunks), ints(chunks, lists), ints(lists)
@@ -246,7 +253,7 @@ def bin_faces(projected: Tensor, batch: Batch, near: float) -> tuple[Screen, Bin
         warp_view(batch.row_offset), warp_view(batch.first_slot), real(near), wp.vec2i(batch.width, batch.height),
         rows, warp_view(box, wp.vec4i), banded, viewed, numbered, warp_view(entries), counted,
     ]  # fmt: skip
-    dispatch(kernels.boxes, chunks, inputs, device, _COUNTED)
+    dispatch(kernels.boxes, chunks, inputs, device, _band(chunks, chunk, _COUNTED))
     dispatch(kernels.offsets, lists, [counted, warp_view(sizes)], device)
     chunk_entry, band_first = running_sum(entries), running_sum(sizes)
     total = int(entries.sum())
@@ -258,7 +265,7 @@ def bin_faces(projected: Tensor, batch: Batch, near: float) -> tuple[Screen, Bin
         chunk, banded, viewed, rows, warp_view(chunk_entry), warp_view(band_first), counted, numbered,
         warp_view(band_slot),
     ]  # fmt: skip
-    dispatch(kernels.fill_bands, chunks, inputs, device, _FILLED)
+    dispatch(kernels.fill_bands, chunks, inputs, device, _band(chunks, chunk, _FILLED))
 
     def lists_of_tiles() -> tuple[Tensor, Tensor, Tensor]:
         return tile_lists(real, box, view, slot_entry, (batch.views, rows, columns))
@@ -276,7 +283,8 @@ def tile_lists(
     sizes = torch.empty(tiles, dtype=torch.int32, device=device)
     boxed, viewed, counted = warp_view(box, wp.vec4i), warp_view(view), warp_view(counts)
     chunk, cells = -(-len(box) // chunks), wp.vec2i(grid[2], grid[1])
-    dispatch(kernels.count_tiles, chunks, [boxed, viewed, chunk, cells, counted], device, _COUNTED)
+    inputs = [boxed, viewed, chunk, cells, counted]
+    dispatch(kernels.count_tiles, chunks, inputs, device, _band(chunks, chunk, _FILLED))
     dispatch(kernels.offsets, tiles, [counted, warp_view(sizes)], device)
     tile_first = running_sum(sizes)
     tile_entry, entry_slot = (torch.empty(int(slot_entry[-1]), dtype=torch.int32, device=device) for _ in range(2))
@@ -284,5 +292,5 @@ def tile_lists(
         boxed, viewed, warp_view(slot_entry), chunk, cells, warp_view(tile_first), counted, warp_view(tile_entry),
         warp_view(entry_slot),
     ]  # fmt: skip
-    dispatch(kernels.fill_tiles, chunks, inputs, device, _COUNTED)
+    dispatch(kernels.fill_tiles, chunks, inputs, device, _band(chunks, chunk, _FILLED))
     return tile_first, tile_entry, entry_slot

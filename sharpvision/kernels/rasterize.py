@@ -17,7 +17,7 @@ from sharpvision.kernels.dispatch import dispatch, real_of, warp_view
 from sharpvision.kernels.raster_kernels import raster_kernels
 from sharpvision.kernels.raster_types import Bins, Raster
 
-_BANDS = 24
+_BANDS = 16
 
 
 def rasterize(projected: Float[Tensor, "rows 4"], batch: Batch, near: float) -> Raster:
