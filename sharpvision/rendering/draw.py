@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -82,6 +84,16 @@ class _Context:
             return fused[id(light)]
 
         found.fused = irradiance
+
+        def one_pixel_on(axis: int, attributes: Tensor, faces: Tensor) -> Tensor:
+            with outside_transforms():
+                moved = points.position.clone()
+                moved[:, axis] += 1
+                beside = replace(points, position=moved, edge=torch.full_like(points.edge, 3))
+            places = plain_values(self.projected)
+            return interpolate(beside, places, self.batch, attributes, faces)
+
+        found.one_pixel_on = one_pixel_on
         if self.settings.shadows:
             found.visible = visibility_of(self.state.vertices.detach(), self.topology.faces)
         return found

@@ -36,7 +36,11 @@ def render(scene: Scene, view: View, settings: RenderSettings | None = None, *, 
     >>> buffers.image.shape, bool(buffers.alpha[16, 16] > 0.99)
     (torch.Size([32, 32, 3]), True)
     """
-    settings = RenderSettings() if settings is None else settings
+    with torch.autocast(scene.background.device.type, enabled=False):  # coordinates in bfloat16 would be off by pixels
+        return _rendered(scene, view, RenderSettings() if settings is None else settings, backend)
+
+
+def _rendered(scene: Scene, view: View, settings: RenderSettings, backend: str) -> Buffers:
     draw = BACKENDS[backend]
     views = _views(view)
     _check_background(scene, view)

@@ -60,7 +60,10 @@ class Renderer(nn.Module):
 
     def buffers_with(self, parameters: Mapping[str, Tensor]) -> Buffers:
         """All buffers, with some parameters replaced."""
-        replaced = {self.full_name(name): value for name, value in parameters.items()}
+        replaced = {}
+        for name, value in parameters.items():
+            full = self.full_name(name)
+            replaced[full] = value.to(self.get_parameter(full).dtype)  # what autocast made half as long
         found: Buffers = torch.func.functional_call(_Call(self), {f"renderer.{n}": v for n, v in replaced.items()}, ())
         return found
 
@@ -71,7 +74,8 @@ class Renderer(nn.Module):
             return _floating(self.buffers_with(parameters))
         own: dict[str, Tensor] = dict(self.named_parameters())
         for name, value in parameters.items():
-            own[self.full_name(name)] = value
+            full = self.full_name(name)
+            own[full] = value.to(own[full].dtype)
         return tuple(_render_operation(self.number, list(own.values())))
 
 

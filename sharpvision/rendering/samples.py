@@ -26,7 +26,8 @@ the scene is in the way."""
 class SurfaceSamples:
     """P points of a scene's surface: `face` and `view_index` (P,) int64; the rest follows by interpolation.
 
-    Unit vectors, all in the world frame. `visible` is None where shadows are not wanted.
+    Unit vectors, all in the world frame. `visible` is None where shadows are not wanted; `one_pixel_on(axis,
+    attributes, faces)` interpolates where each point's face lies one pixel to the right (0) or further down (1).
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class SurfaceSamples:
         self.face, self.view_index, self.interpolate = face, view_index, interpolate
         self.fused: Irradiance = lambda light: None
         self.visible: Visibility | None = None
+        self.one_pixel_on: Callable[[int, Tensor, Tensor], Tensor] | None = None
 
     def __len__(self) -> int:
         return len(self.face)
@@ -59,6 +61,16 @@ class SurfaceSamples:
     def uv(self) -> Float[Tensor, "p 2"]:
         """Texture coordinates; zero on shapes without."""
         return self.interpolate(self.topology.uv, self.topology.uv_faces)
+
+    @cached_property
+    def footprint(self) -> Float[Tensor, " p"] | None:
+        """Longer side of a pixel as seen in texture coordinates, without derivative; None where it is not known."""
+        if self.one_pixel_on is None:
+            return None
+        with torch.no_grad():
+            uv, faces = self.topology.uv, self.topology.uv_faces
+            sides = [(self.one_pixel_on(axis, uv, faces) - self.uv).square().sum(-1) for axis in (0, 1)]
+            return torch.maximum(*sides).sqrt()
 
     @cached_property
     def color(self) -> Float[Tensor, "p c"]:
@@ -112,6 +124,11 @@ class _Selected(SurfaceSamples):
     @cached_property
     def uv(self) -> Tensor:
         return self._select("uv")
+
+    @cached_property
+    def footprint(self) -> Tensor | None:
+        whole = self._whole.footprint
+        return None if whole is None else whole.index_select(0, self._where)
 
     @cached_property
     def color(self) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 from sharpvision.core.errors import InputError
 from sharpvision.core.vectors import dot
 from sharpvision.illumination import DistributedLight, Light
-from sharpvision.materials import Lobes, Material, SurfacePoints, lobes_brdf
+from sharpvision.materials import Lobes, Material, SurfacePoints, Texture, lobes_brdf
 from sharpvision.rendering.normal_maps import mapped_normal
 from sharpvision.rendering.samples import SurfaceSamples
 from sharpvision.rendering.scene import Scene, Shape
@@ -59,9 +59,17 @@ def _by_shape(samples: SurfaceSamples, function: Callable[[Shape, SurfaceSamples
 
 
 def _surface_points(shape: Shape, samples: SurfaceSamples) -> SurfacePoints:
+    textured = shape.uv is not None
     return SurfacePoints(
-        uv=None if shape.uv is None else samples.uv, color=None if shape.colors is None else samples.color
+        uv=samples.uv if textured else None,
+        footprint=samples.footprint if textured and _is_mip_mapped(shape) else None,
+        color=None if shape.colors is None else samples.color,
     )
+
+
+def _is_mip_mapped(shape: Shape) -> bool:
+    """Whether a map of the material asks how large a pixel is."""
+    return any(isinstance(part, Texture) and part.filter == "mipmap" for part in shape.material.modules())
 
 
 def _normal(shape: Shape, samples: SurfaceSamples) -> tuple[Tensor, bool]:

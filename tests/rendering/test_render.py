@@ -14,7 +14,7 @@ from sharpvision.core.pose import Pose
 from sharpvision.geometry import Mesh
 from sharpvision.geometry.primitives import icosphere
 from sharpvision.illumination import Ambient, Directional, SphericalHarmonics
-from sharpvision.materials import Lambert
+from sharpvision.materials import Lambert, Texture
 from sharpvision.rendering import Renderer, RenderSettings, Scene, Shape, render
 
 DOUBLE = torch.float64
@@ -199,6 +199,22 @@ def test_compiled_without_a_break() -> None:
     torch.testing.assert_close(mine, torch.autograd.grad(loss(turn), turn)[0], rtol=1e-4, atol=1e-6)
 
 
+def test_autocast_does_not_touch_the_renderer() -> None:
+    """A half-precision layer before it is fine; its own arithmetic stays float32."""
+    renderer = Renderer(ball(subdivisions=2), view_of(16))
+    layer = torch.nn.Linear(4, 3)
+    features = torch.ones(4)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        move = layer(features)
+        (image,) = renderer({"ball.pose.translation": move})
+    assert move.dtype == torch.bfloat16
+    assert image.dtype == torch.float32
+    torch.testing.assert_close(image, renderer({"ball.pose.translation": move.float()})[0])
+    image.square().sum().backward()
+    assert layer.weight.grad is not None
+    assert bool((layer.weight.grad != 0).any())
+
+
 def test_vmap_renders_one_after_the_other() -> None:
     renderer = Renderer(ball(subdivisions=2), view_of(12))
     shifts = torch.tensor([[0.0, 0.0, 0.0], [0.3, 0.0, 0.0]])
@@ -238,6 +254,23 @@ def test_directional_light_casts_a_shadow_where_it_is_asked_for() -> None:
     assert float(dark["image"][on_floor].min()) < 0.1 * float(lit["image"][on_floor].min())
 
 
+@pytest.mark.parametrize(("filter", "spread"), [("bilinear", 0.2), ("mipmap", 0.02)])
+def test_a_fine_texture_seen_from_afar_is_its_mean_when_mip_mapped(filter: str, spread: float) -> None:
+    """A checkerboard whose squares are far below a pixel: aliasing without a mip chain, grey with it."""
+    square = torch.tensor([[-1.0, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]])
+    faces = torch.tensor([[0, 1, 2], [0, 2, 3]])
+    mesh = Mesh(square, faces, uv=(square[:, :2] + 1) / 2, uv_faces=faces)
+    y, x = torch.meshgrid(torch.arange(256), torch.arange(256), indexing="ij")
+    checks = ((x + y) % 2).float()[..., None].expand(-1, -1, 3).contiguous()
+    material = Lambert(Texture(checks, filter=filter))  # type: ignore[arg-type]
+    scene = Scene({"board": Shape(mesh, material)}, {"sky": Ambient(torch.ones(3))})
+    image = render(scene, view_of(33, 4.0), RenderSettings(buffers=("image",))).image
+    assert image is not None
+    inside = image.detach()[12:21, 12:21]
+    assert float(inside.mean()) == pytest.approx(0.5, abs=0.2)
+    assert (float(inside.std()) > 0.05) == (spread > 0.1)
+
+
 def test_pinhole_views_share_a_batch_of_poses() -> None:
     poses = Pose(torch.zeros(2, 3), torch.tensor([[0.0, 0, 3], [0, 0, 4]]))
     view = View(Pinhole.from_focal(20.0, 16, 16), poses, 16, 16)
@@ -258,7 +291,8 @@ def test_what_lies_behind_a_lamp_casts_no_shadow() -> None:
             at = Pose(translation=torch.tensor([0.0, lid, 0.0]))
             shapes["lid"] = Shape(plane((6.0, 6.0)), Lambert(torch.full((3,), 0.5)), at)
         lamp = Point(torch.tensor([0.0, 1.0, 0.0]), torch.full((3,), 3.0))
-        view = View.look_at(torch.tensor([0.0, 0.4, 2.5]), torch.zeros(3), torch.tensor([0.0, 1.0, 0.0]), 40.0, (16, 16))
+        eye, up = torch.tensor([0.0, 0.4, 2.5]), torch.tensor([0.0, 1.0, 0.0])
+        view = View.look_at(eye, torch.zeros(3), up, 40.0, (16, 16))
         with torch.no_grad():
             return render(Scene(shapes, {"lamp": lamp}), view, RenderSettings(shadows=True)).image[9:14]
 
