@@ -70,7 +70,7 @@ def fit_pose(
 
     def fitted(side: int, start: Mapping[str, Tensor], steps: int) -> tuple[Solution, float]:
         model = ImageModel(scene, photographs.reduced(side), motion.parameters, RenderSettings())
-        solution = model.solve(model.problem(dict(start), loss), solver, steps, film)
+        solution = _settled(model.solve(model.problem(dict(start), loss), solver, steps, film))
         return judged(solution, left := model.misfit(solution.values), settings.tolerance), left.unexplained
 
     candidates: list[tuple[float, list[tuple[str, Solution]]]] = []
@@ -100,6 +100,19 @@ def fit_pose(
     finest = ImageModel(scene, photographs.reduced(settings.sides[-1]), motion.parameters)
     solution.explained = finest.explained(solution.values)
     solution.values = motion.pose_after(solution.values)
+    return solution
+
+
+def _settled(solution: Solution, steps: int = 3, tolerance: float = 1e-3) -> Solution:
+    """CONVERGED where the step limit came while the last steps together no longer lowered the value.
+
+    The value of an image has kinks where a contour passes a sample; at such a minimum the damping keeps growing, and
+    the solver, which trusts a short step only without damping, does not say so itself.
+    """
+    values = [step.value for step in solution.history[-steps - 1 :]]
+    if solution.status is Status.STEP_LIMIT and len(values) > steps and values[0] - values[-1] <= tolerance * values[0]:
+        solution.status = Status.CONVERGED
+        solution.message = f"the value settled at {values[-1]:.6g} in a kink of the image"
     return solution
 
 

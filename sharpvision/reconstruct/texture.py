@@ -32,7 +32,7 @@ class TextureSettings:
     step_size: float = 0.3
     smoothness: float = 1e-9
     edge: float = 0.5
-    stopping: Stopping = field(default_factory=lambda: Stopping(2e-2, patience=10, least_scale=0.1))
+    stopping: Stopping = field(default_factory=lambda: Stopping(5e-2, patience=8, least_scale=0.2))
     tolerance: float = 0.02
 
 
