@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from sharpvision.cameras.camera import CAMERAS, Camera, Projection, Rays
 from sharpvision.core.parametrisations import positive, unpositive
+from sharpvision.core.pose import affine
 from sharpvision.core.vectors import unit
 
 
@@ -97,10 +98,12 @@ class Pinhole(Camera):
 
     def projected(self, points: Tensor, near: float) -> Tensor:
         """(f_x X + c_x Z, f_y Y + c_y Z, -1, Z): the key -1 / Z is linear in the image."""
-        depth = points[..., 2:]
-        pixels = self.focal_px[..., None, :] * points[..., :2] + self.principal_point[..., None, :] * depth
-        depth = depth.expand(*pixels.shape[:-1], 1)
-        return torch.cat([pixels, -torch.ones_like(depth), depth], -1)
+        scale = torch.diag_embed(self.focal_px)
+        upper = torch.cat([scale, torch.zeros_like(scale)], -1)
+        centre = self.principal_point
+        last = torch.cat([centre, centre.new_tensor([0.0, 1.0]).expand_as(centre)], -1)
+        linear = torch.cat([upper, last[..., None, :]], -2)
+        return affine(points, linear, linear.new_tensor([0.0, 0.0, -1.0, 0.0]))
 
     def rays(self, pixels: Tensor) -> Rays:
         """Rays from the centre of projection."""

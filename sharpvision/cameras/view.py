@@ -62,8 +62,9 @@ class View(nn.Module):
     def batch_shape(self) -> torch.Size:
         """() for one view, (B,) for several."""
         with torch.no_grad():
-            origin = self.world_to_camera.translation.new_zeros(1, 3)
-            return self.projected(origin, 1.0).shape[:-2]
+            pose = self.world_to_camera
+            cameras = self.camera.projected(pose.translation[..., None, :], 1.0).shape[:-2]
+            return torch.broadcast_shapes(cameras, pose.rotation.shape[:-1], pose.scale_raw.shape)
 
     @property
     def position(self) -> Float[Tensor, "*batch 3"]:

@@ -74,8 +74,21 @@ class Pose(nn.Module):
     def forward(self, points: Float[Tensor, "*#batch n 3"]) -> Float[Tensor, "*#batch n 3"]:
         """Points moved by the pose."""
         linear = self.scale[..., None, None] * self.rotation_matrix
-        return points @ linear.mT + self.translation[..., None, :]
+        return affine(points, linear.mT, self.translation)
 
     def inverse(self) -> Pose:
         """The pose that undoes this one (a new module, detached)."""
         return Pose.from_matrix(torch.linalg.inv(self.matrix.detach()))
+
+
+def affine(
+    points: Float[Tensor, "*#batch n 3"], linear: Float[Tensor, "*#batch 3 k"], offset: Float[Tensor, "*#batch k"]
+) -> Float[Tensor, "*batch n k"]:
+    """points @ linear + offset; one pass over the points where there is no batch.
+
+    >>> affine(torch.ones(2, 3), torch.ones(3, 1), torch.ones(1)).tolist()
+    [[4.0], [4.0]]
+    """
+    if points.dim() == linear.dim() == 2 and offset.dim() == 1:
+        return torch.addmm(offset, points, linear)
+    return points @ linear + offset[..., None, :]
