@@ -59,8 +59,9 @@ def groups_of(points: Points) -> Groups:
     if groups is None:
         with torch.no_grad():
             filled = points.entry_count.nonzero()[:, 0]
-            first = points.entry_first[filled]
-            groups = Groups(first, points.entry_count[filled], points.face[first], points.view[first])
+            first, count = (v.index_select(0, filled) for v in (points.entry_first, points.entry_count))
+            face, view = (v.index_select(0, first) for v in (points.face, points.view))
+            groups = Groups(first, count, face, view)
         _groups[points] = groups
     return groups
 
