@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from sharpvision.core.errors import InputError
 from sharpvision.core.srgb import srgb_from_linear
@@ -27,10 +29,14 @@ def png(values: NDArray[Any], bits: int = 8) -> bytes:
     >>> png(np.zeros((2, 2, 3)))[1:4]
     b'PNG'
     """
-    import cv2
-
     top = 2**bits - 1
     codes = np.rint(top * np.clip(np.nan_to_num(values), 0, 1)).astype(np.uint8 if bits == 8 else np.uint16)
+    if bits == 8:
+        buffer = io.BytesIO()
+        Image.fromarray(np.ascontiguousarray(codes)).save(buffer, "PNG", compress_level=6)
+        return buffer.getvalue()
+    import cv2  # Pillow writes no colours of 16 bits
+
     codes = codes[..., ::-1] if codes.ndim == 3 else codes
     good, data = cv2.imencode(".png", np.ascontiguousarray(codes), [cv2.IMWRITE_PNG_COMPRESSION, 6])
     assert good

@@ -23,7 +23,6 @@ from sharpvision.data.mesh_files import read_mesh
 from sharpvision.data.scene_document import Location, read_document
 from sharpvision.data.scene_errors import explained
 from sharpvision.data.scene_file import SceneFile, focal_of, middle_of, unit_up
-from sharpvision.data.textures import read_texture
 from sharpvision.geometry import Mesh, primitives
 from sharpvision.geometry.shading_groups import crease_groups, flat_groups
 from sharpvision.illumination import Ambient, Directional, Point, SphericalHarmonics
@@ -87,7 +86,7 @@ class SceneReader:
             if entry.look_at is None:
                 assert entry.world_to_camera is not None
                 pose = Pose.from_matrix(torch.tensor(entry.world_to_camera))
-                if abs(float(pose.scale) - 1) > 1e-3:
+                if abs(pose.scale.item() - 1) > 1e-3:
                     raise ValueError("world_to_camera without a scale")
                 return View(camera, pose, height, width)
             look = entry.look_at
@@ -131,8 +130,8 @@ class SceneReader:
             return found.mesh
         if isinstance(entry, schema.TerrainShape):
             where = ("shapes", name, "heights")
-            heights = read_texture(self._asset(entry.heights, where), encoding="linear")[..., 0]
-            return primitives.terrain(torch.from_numpy(heights) * entry.height, entry.size)
+            heights = self._picture(entry.heights, where, "linear")[..., 0]
+            return primitives.terrain(heights * entry.height, entry.size)
         sizes = entry.model_dump(exclude={"primitive", *schema.ShapeEntry.model_fields})
         mesh: Mesh = getattr(primitives, entry.primitive)(**sizes)
         return mesh
@@ -180,14 +179,18 @@ class SceneReader:
         return _colour(value) if channels == 3 else torch.tensor(value)
 
     def _texture(self, entry: schema.TextureEntry, where: Location, channels: int, usual: str) -> Texture:
-        path = self._asset(entry.texture, (*where, "texture"))
-        values = torch.from_numpy(read_texture(path, entry.encoding, usual))
+        values = self._picture(entry.texture, (*where, "texture"), entry.encoding, usual)
         if channels == 1:
             values = values[..., "rgb".index(entry.channel or "r"), None]
         elif entry.channel is not None:
             raise self.document.error((*where, "channel"), "a channel where one value is wanted", entry.channel,
                                       "remove it: a colour takes all three")  # fmt: skip
         return Texture(values, entry.wrap, entry.filter)
+
+    def _picture(self, name: str, where: Location, encoding: str | None, usual: str = "linear") -> Tensor:
+        from sharpvision.data.textures import read_texture  # decoders load where there is a picture
+
+        return torch.from_numpy(read_texture(self._asset(name, where), encoding, usual))
 
     def _light(self, name: str, entry: Any) -> nn.Module:
         self._check_name(("lights", name), name)

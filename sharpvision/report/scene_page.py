@@ -31,11 +31,11 @@ def build_scene_page(file: SceneFile, name: str) -> str:
     width, height = file.view.width, file.view.height
     share = min(1.0, MAX_POSTER / max(width, height))
     poster = _poster(file if share == 1 else file.resized(max(1, round(width * share)), max(1, round(height * share))))
-    triangles = packed.description["triangles"]
+    shapes, triangles = len(file.scene.shapes), packed.description["triangles"]
     background = srgb8(np.asarray(packed.description["linear_background"]))
     context = {
         "name": name, "poster": poster, "packed": packed, "notes": file.notes, "shadows": file.settings.shadows,
-        "facts": [f"{len(file.scene.shapes)} shape{'s' * (len(file.scene.shapes) != 1)}", f"{triangles:,} triangles".replace(",", " ")],
+        "facts": [f"{shapes} shape{'s' * (shapes != 1)}", f"{triangles:,} triangles".replace(",", " ")],
         "caption": f"From the scene's camera, {width} × {height} pixels in the file.",
         "background": [int(v) for v in background],
         "style": Markup(_template("page.css")), "script": Markup("\n".join(_template(s) for s in SCRIPTS)),
