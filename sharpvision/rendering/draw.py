@@ -18,8 +18,9 @@ from sharpvision.kernels.raster_types import Plan, Points
 from sharpvision.kernels.rasterize import rasterize
 from sharpvision.kernels.shade import irradiance_directional, irradiance_sh
 from sharpvision.kernels.silhouette_plan import PlanSettings, plan
-from sharpvision.rendering.buffers import Buffers
+from sharpvision.rendering.buffers import Buffers, stacked
 from sharpvision.rendering.geometry import SceneTopology, SurfaceState, surface_of, topology_of
+from sharpvision.rendering.near_cut import NearCut, crosses_near, cut_at_near
 from sharpvision.rendering.samples import SurfaceSamples
 from sharpvision.rendering.scene import Scene
 from sharpvision.rendering.settings import RenderSettings
@@ -42,13 +43,26 @@ def draw(scene: Scene, view: View, window: Window, settings: RenderSettings) -> 
     if window.top:
         rows = rows - rows[:, 3:] * rows.new_tensor([0.0, window.top, 0.0, 0.0])
     rows = rows.contiguous()
-    places = plain_values(rows)
+    context = _Context(scene, view, topology, state, rows, settings)
+    if not crosses_near(plain_values(rows), topology.faces, views, settings.near):
+        return _drawn(context, window, views)
+    parts = []
+    for index, own in enumerate(rows.split(topology.vertices)):  # each view cuts the scene in its own way
+        cut = cut_at_near(topology, state, own, settings.near)
+        context = _Context(scene, view, cut.topology, cut.state, cut.projected.contiguous(), settings)
+        context.cut, context.first_view, context.whole = cut, index, state.vertices
+        parts.append(_drawn(context, window, 1))
+    return stacked(parts, 0)
+
+
+def _drawn(context: _Context, window: Window, views: int) -> Buffers:
+    """The buffers of the views in a context."""
+    settings, topology, places = context.settings, context.topology, plain_values(context.projected)
     with torch.no_grad(), outside_transforms():
-        size = {"views": views, "height": window.rows, "width": view.width}
-        batch = Batch.of_one_mesh(topology.faces, topology.vertices, **size)
-        raster = rasterize(places, batch, settings.near)
-        layouts = [plan(places, batch, raster, topology.edges, s) for s in _plans(settings)]
-    context = _Context(scene, view, topology, state, rows, batch, settings)
+        size = {"views": views, "height": window.rows, "width": context.view.width}
+        context.batch = Batch.of_one_mesh(topology.faces, topology.vertices, **size)
+        raster = rasterize(places, context.batch, settings.near)
+        layouts = [plan(places, context.batch, raster, topology.edges, s) for s in _plans(settings)]
     wanted: dict[str, Tensor] = {}
     if _SEEN_BY_AREA & set(settings.buffers):
         wanted |= _image(context, layouts[0], window)
@@ -58,14 +72,19 @@ def draw(scene: Scene, view: View, window: Window, settings: RenderSettings) -> 
 
 
 class _Context:
-    """What the steps of one strip share."""
+    """What the steps of one strip share; a cut scene is that of the one view `first_view`."""
+
+    batch: Batch
 
     def __init__(
-        self, scene: Scene, view: View, topology: SceneTopology, state: SurfaceState, projected: Tensor, batch: Batch,
+        self, scene: Scene, view: View, topology: SceneTopology, state: SurfaceState, projected: Tensor,
         settings: RenderSettings,
     ) -> None:  # fmt: skip
         self.scene, self.view, self.topology, self.state = scene, view, topology, state
-        self.projected, self.batch, self.settings = projected, batch, settings
+        self.projected, self.settings = projected, settings
+        self.cut: NearCut | None = None
+        self.first_view = 0
+        self.whole = state.vertices
 
     def samples(self, points: Points) -> SurfaceSamples:
         """Surface values at points of a plan, by the kernels."""
@@ -74,8 +93,10 @@ class _Context:
             return interpolate(points, self.projected, self.batch, attributes, faces)
 
         found = SurfaceSamples(
-            self.scene, self.view, self.topology, self.state, points.face.long(), points.view.long(), values
-        )
+            self.scene, self.view, self.topology, self.state, points.face.long(), points.view.long() + self.first_view,
+            values,
+        )  # fmt: skip
+        found.extended = (lambda rows: rows) if self.cut is None else self.cut.extended
         fused: dict[int, Tensor | None] = {}
 
         def irradiance(light: nn.Module) -> Tensor | None:
@@ -95,7 +116,7 @@ class _Context:
 
         found.one_pixel_on = one_pixel_on
         if self.settings.shadows:
-            found.visible = visibility_of(self.state.vertices.detach(), self.topology.faces)
+            found.visible = visibility_of(self.whole.detach(), topology_of(self.scene).faces)
         return found
 
     def _irradiance(self, points: Points, light: nn.Module) -> Tensor | None:
@@ -149,17 +170,19 @@ def _at_centres(context: _Context, layout: Plan) -> dict[str, Tensor]:
         return image.index_put((pixel,), values).view(*shape, *values.shape[1:])
 
     def depth() -> Tensor:
-        camera = context.view.world_to_camera(context.state.vertices)[..., 2:].reshape(-1, 1).contiguous()
+        seen = context.view.world_to_camera(context.whole)[..., 2:]
+        if context.cut is not None:
+            seen = context.cut.extended(seen if seen.dim() == 2 else seen[context.first_view])
+        camera = seen.reshape(-1, 1).contiguous()
         rows = context.batch.row_offset if len(camera) > context.topology.vertices else None
-        faces = context.topology.faces
-        values = interpolate(points, context.projected, context.batch, camera, faces, rows)
+        values = interpolate(points, context.projected, context.batch, camera, context.topology.faces, rows)
         return spread(values[:, 0], torch.inf)
 
     makers = {
         "depth": depth,
         "normal": lambda: spread(samples.normal, 0.0),
         "uv": lambda: spread(samples.uv, torch.nan),
-        "face": lambda: spread(samples.face, -1),
+        "face": lambda: spread(samples.face if context.cut is None else context.cut.origin[samples.face], -1),
         "albedo": lambda: spread(albedo_at(context.scene, samples), 0.0),
         "shading": lambda: spread(shading_at(context.scene, samples), 0.0),
     }

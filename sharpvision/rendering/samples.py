@@ -38,6 +38,7 @@ class SurfaceSamples:
         self.face, self.view_index, self.interpolate = face, view_index, interpolate
         self.fused: Irradiance = lambda light: None
         self.visible: Visibility | None = None
+        self.extended: Callable[[Tensor], Tensor] = lambda rows: rows
         self.one_pixel_on: Callable[[int, Tensor, Tensor], Tensor] | None = None
 
     def __len__(self) -> int:
@@ -79,7 +80,7 @@ class SurfaceSamples:
         there = [s.colors for s in shapes if s.colors is not None]
         channels = there[0].shape[1] if there else 3
         rows = [s.vertices.new_ones(len(s.vertices), channels) if s.colors is None else s.colors for s in shapes]
-        return self.interpolate(torch.cat(rows), self.topology.faces)
+        return self.interpolate(self.extended(torch.cat(rows)), self.topology.faces)
 
     @cached_property
     def toward_camera(self) -> Float[Tensor, "p 3"]:

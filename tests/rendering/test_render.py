@@ -14,7 +14,7 @@ from sharpvision.core.pose import Pose
 from sharpvision.geometry import Mesh
 from sharpvision.geometry.primitives import icosphere
 from sharpvision.illumination import Ambient, Directional, SphericalHarmonics
-from sharpvision.materials import Lambert, Texture
+from sharpvision.materials import Lambert, Texture, VertexColor
 from sharpvision.rendering import Renderer, RenderSettings, Scene, Shape, render
 
 DOUBLE = torch.float64
@@ -252,6 +252,52 @@ def test_directional_light_casts_a_shadow_where_it_is_asked_for() -> None:
     ratio = dark["image"][on_floor].mean() / lit["image"][on_floor].mean()
     assert 0.5 < float(ratio.detach()) < 0.95
     assert float(dark["image"][on_floor].min()) < 0.1 * float(lit["image"][on_floor].min())
+
+
+def floor_scene(dtype: torch.dtype = DOUBLE) -> Scene:
+    """A coloured floor that runs below the camera and behind it."""
+    square = torch.tensor([[-9.0, -1, -9], [9, -1, -9], [9, -1, 9], [-9, -1, 9]], dtype=dtype)
+    colors = torch.tensor([[0.9, 0.1, 0.1], [0.1, 0.9, 0.1], [0.1, 0.1, 0.9], [0.9, 0.9, 0.1]], dtype=dtype)
+    mesh = Mesh(square, torch.tensor([[0, 2, 1], [0, 3, 2]]), vertex_colors=colors)
+    return Scene({"floor": Shape(mesh, Lambert(VertexColor()))}, {"sky": Ambient(torch.ones(3, dtype=dtype))})
+
+
+def test_a_cut_at_the_near_plane_is_area_sampled_and_differentiable() -> None:
+    """The cut of a floor one below at near 2 is the row y = h / 2 + f / 2 of the image; it moves as the floor does."""
+    scene, view = floor_scene(), view_of(32, 3.0, DOUBLE)
+    settings = RenderSettings(near=2.0, buffers=("alpha",))
+    renderer = Renderer(scene, view, settings)
+    focal = 16 / math.tan(math.radians(30))
+    drop = torch.zeros(3, dtype=DOUBLE, requires_grad=True)
+    (alpha,) = renderer({"floor.pose.translation": drop})
+    below, horizon = 16 + focal / 2, 16 + focal / 12
+    assert float(alpha.detach()[:, 16].sum()) == pytest.approx(below - horizon, abs=2e-3)
+    (slope,) = torch.autograd.grad(alpha[:, 16].sum(), drop)
+    assert float(slope[1]) == pytest.approx(-focal / 2 + focal / 12, rel=0.02)
+
+
+def test_what_a_cut_floor_looks_like_does_not_depend_on_where_it_is_cut() -> None:
+    scene, view = floor_scene(), view_of(32, 3.0, DOUBLE)
+    names = ("image", "depth", "face", "normal")
+    near, far = (render(scene, view, RenderSettings(near=n, buffers=names)) for n in (0.05, 2.5))
+    shown = far["face"] >= 0
+    for name in ("image", "depth", "normal"):
+        inner = shown.clone()
+        inner[1:] &= shown[:-1]
+        inner[:-1] &= shown[1:]
+        torch.testing.assert_close(near[name][inner], far[name][inner], rtol=1e-5, atol=1e-5, msg=name)
+    assert torch.equal(near["face"][shown], far["face"][shown])
+    assert int(shown.sum()) < int((near["face"] >= 0).sum())
+
+
+def test_views_that_cut_differently_are_the_views_one_by_one() -> None:
+    scene = floor_scene(torch.float32)
+    eyes, up = torch.tensor([[0.0, 0.0, 3.0], [0.0, 3.0, 30.0]]), torch.tensor([0.0, 1.0, 0.0])
+    together = render(scene, View.look_at(eyes, torch.zeros(3), up, 60.0, (20, 20)))
+    for k, eye in enumerate(eyes):
+        alone = render(scene, View.look_at(eye, torch.zeros(3), up, 60.0, (20, 20)))
+        for (name, a), (_, b) in zip(together.items(), alone.items(), strict=True):
+            torch.testing.assert_close(a[k], b, rtol=1e-5, atol=1e-5, msg=name)
 
 
 @pytest.mark.parametrize(("filter", "spread"), [("bilinear", 0.2), ("mipmap", 0.02)])
