@@ -186,7 +186,9 @@ def _kernels(real: type) -> SimpleNamespace:
         out.length[k] = length
         if (kind & _FIRST_IS_NEGATIVE) != 0:
             length = -length
-        out.normal[k] = vec2(d[1] / length, -d[0] / length)
+        out.normal[k] = vec2(real(0.0), real(0.0))
+        if length != real(0.0):  # between two cuts, rounding may leave nothing
+            out.normal[k] = vec2(d[1] / length, -d[0] / length)
         out.coefficient[k] = weight_of(line, kind, offsets)
 
     @wp.kernel(module=module, enable_backward=False)

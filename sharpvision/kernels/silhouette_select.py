@@ -200,7 +200,9 @@ def _kernels(real: type) -> SimpleNamespace:
             while s < real(1.0) and steps < 2 * (width + height) + 8:
                 steps += 1
                 after = wp.min(wp.min(sx, sy), real(1.0))
-                if (after - s) * length > shortest:
+                line = vec4(px + s * dx, py + s * dy, px + after * dx, py + after * dy)
+                # A corner on a border of pixels: rounding may leave a piece no length, and then no normal.
+                if (after - s) * length > shortest and (line[0] != line[2] or line[1] != line[3]):
                     middle = real(0.5) * (s + after)
                     x = wp.clamp(int(wp.floor(px + middle * dx)), 0, width - 1)
                     y = wp.clamp(int(wp.floor(py + middle * dy)), 0, height - 1)
@@ -212,7 +214,7 @@ def _kernels(real: type) -> SimpleNamespace:
                             ((v * scene.rows + ty) * scene.columns + tx) * tile * tile
                             + (y - ty * tile) * tile + x - tx * tile
                         )  # fmt: skip
-                        out.ends[n] = vec4(px + s * dx, py + s * dy, px + after * dx, py + after * dy)
+                        out.ends[n] = line
                         u0 = s * p[3] / (s * p[3] + (real(1.0) - s) * q[3])
                         u1 = after * p[3] / (after * p[3] + (real(1.0) - after) * q[3])
                         out.depth[n] = vec4(
