@@ -8,6 +8,7 @@ precision (`kernel_module`), so that a precision that is not used is not compile
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -20,8 +21,11 @@ start_warp()
 
 BANDS_PER_THREAD = 4
 LEAST_BAND = 64
+WORTH_A_THREAD = 3e-4
+"""Seconds of work below which one thread does it alone: to wake another takes about a tenth of a millisecond."""
 KEPT_VIEWS = 4096
 _views: dict[tuple[Any, ...], wp.array] = {}
+_seconds: dict[wp.Kernel, float] = {}
 # A view owns no memory and only says where an array lies, so it serves every tensor that comes to lie there. Making one
 # takes 10 us, a step has two hundred, and the next step's tensors mostly lie where this one's did.
 _SCALARS = {torch.float32: wp.float32, torch.float64: wp.float64, torch.int32: wp.int32, torch.uint8: wp.uint8}
@@ -69,7 +73,8 @@ def dispatch(kernel: wp.Kernel, items: int, inputs: list[Any], device: torch.dev
     """Run `kernel(first, *inputs)` for `items` items; the tensors behind `inputs` must outlive the call.
 
     On a CPU the items are cut into bands of `band_items`, or by default into `BANDS_PER_THREAD` a thread, of at least
-    `LEAST_BAND` items; one thread runs them all in one launch. How they are cut leaves no trace, as items do not meet.
+    `LEAST_BAND` items; one thread runs them all in one launch, and so it does where kernels like this one have turned
+    out to be too short to share. How they are cut leaves no trace, as items do not meet.
     Raises `SharpVisionError` where the kernel cache can't be used.
     """
     if items == 0:
@@ -80,9 +85,11 @@ def dispatch(kernel: wp.Kernel, items: int, inputs: list[Any], device: torch.dev
         return
     threads = thread_count()
     size = band_items or max(LEAST_BAND, -(-items // (BANDS_PER_THREAD * threads)))
-    if items <= size or threads == 1:
+    if items <= size or threads == 1 or items * _seconds.get(kernel, 0.0) < WORTH_A_THREAD:
+        started = perf_counter()
         with compiling():
             wp.launch(kernel, dim=items, inputs=[0, *inputs], device="cpu")
+        _learn(kernel, (perf_counter() - started) / items)
         return
 
     def record() -> wp.Launch:
@@ -99,6 +106,16 @@ def dispatch(kernel: wp.Kernel, items: int, inputs: list[Any], device: torch.dev
             command = recorded[worker] = record()
         command.set_param_at_index(0, first)
         command.set_dim(last - first)
+        started = perf_counter()
         command.launch()
+        if worker == 0:
+            _learn(kernel, (perf_counter() - started) / (last - first))
 
     in_bands(band, items, size)
+
+
+def _learn(kernel: wp.Kernel, seconds: float) -> None:
+    """Take note of what an item of a kernel takes: a running mean, and at once where it is less than half of that (the
+    first launch compiles)."""
+    known = _seconds.get(kernel, seconds)
+    _seconds[kernel] = seconds if seconds < 0.5 * known else known + 0.2 * (min(seconds, 3 * known) - known)
