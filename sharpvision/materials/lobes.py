@@ -22,6 +22,7 @@ def lobes_brdf(
     surface; zero where n.wi <= 0 or n.wo <= 0. Gauge: a rough lobe and the albedo trade against each other. Ashikhmin
     and Shirley 2000, An anisotropic Phong BRDF model (the same coupling, with 21/20 of its diffuse part).
 
+    >>> import torch
     >>> up = torch.tensor([0.0, 0.0, -1.0])
     >>> glossy = Lobes(torch.tensor([0.5]), torch.tensor([0.04]), torch.tensor(0.5))
     >>> round(lobes_brdf(up, up, up, glossy).item() * torch.pi, 6)

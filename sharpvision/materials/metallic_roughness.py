@@ -24,6 +24,7 @@ class MetallicRoughness(Material):
     u, y along v, z out of the surface. Raises `ValueError` for values outside [0, 1].
     Gauge: where `metallic` is 1 the albedo says nothing, where the base is black `metallic` moves f0 alone.
 
+    >>> import torch
     >>> gold = MetallicRoughness(torch.tensor([1.0, 0.75, 0.5]), torch.tensor(1.0), torch.tensor(0.5))
     >>> lobes = gold.lobes(SurfacePoints())
     >>> [round(v, 3) for v in (*lobes.albedo.tolist(), *lobes.f0.tolist(), lobes.roughness.item())]
