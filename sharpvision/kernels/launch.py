@@ -1,7 +1,7 @@
-"""Runs Warp kernels on the CPU in a fixed number of bands, whatever the number of threads.
+"""Runs Warp kernels on the CPU in bands, taken in turn by as many threads as there are.
 
-One CPU launch of Warp runs on one thread and releases the GIL. A launch over n items is cut into bands whose number
-depends on n alone; workers, the caller among them, take bands in turn. Every band writes to items of its own, so the
+One CPU launch of Warp runs on one thread and releases the GIL. A launch over n items is cut into bands;
+workers, the caller among them, take bands in turn. Every band writes to items of its own, so the
 bytes of the result do not depend on the number of threads.
 """
 

@@ -53,8 +53,9 @@ def plan(
 
     `edges` as `MeshEdges` if all views see one mesh (`Batch.of_one_mesh`). With flat colours `antialias` turns the plan
     into the area-sampled image up to rounding. Not there: lines where surfaces interpenetrate, and the line along which
-    the near plane cuts a face open (neither is an edge of the mesh); pieces seen through a gap narrower than a pixel
-    whose two sides lie in different pixels (an error of a few hundredths of a pixel's area at most, where it was seen).
+    the near plane cuts a face open (neither is an edge of the mesh; `rendering.near_cut` makes it one first); pieces
+    seen through a gap narrower than a pixel whose two sides lie in different pixels (an error of a few hundredths of a
+    pixel's area at most, where it was seen).
     Pieces of one pixel are compared in pairs, so time grows with the square of their number there.
 
     >>> from sharpvision.kernels.rasterize import rasterize

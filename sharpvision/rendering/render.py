@@ -23,8 +23,10 @@ def render(scene: Scene, view: View, settings: RenderSettings | None = None, *, 
     In `settings.mode` `default`: one sample a pixel, four in the pixels of silhouettes, boundaries and hard edges, with
     the coverage of each side exact (`kernels/antialias.py`). Derivatives of `image` and `alpha` to vertices, poses,
     cameras, materials, lights, colours and background, at silhouettes by a boundary integral; reverse mode, and forward
-    mode with `torch.func.jvp`. Missing: lines where surfaces interpenetrate, borders of shadows, mirrors and
-    transparency; a pixel's interior is differentiated at its samples, so parameters that move few samples are noisy.
+    mode with `torch.func.jvp`. Missing: lines where surfaces interpenetrate, borders of shadows, the line n.wo = 0 at
+    which a GGX lobe ends on smooth normals, mirrors and transparency; a pixel's interior is differentiated at its
+    samples, so parameters that move few samples are noisy. Of vertices at one place, whose line is a silhouette, one
+    gets its derivative: that of the edge's first face.
     Several views (a batch shape (B,) of the view) are rendered together and give buffers with a leading axis.
     `backend` `pytorch3d` (an extra) takes one sample a pixel and has no derivatives of visibility.
     Results do not depend on the number of threads. Memory: `rendering.memory.estimated_bytes`. Raises `InputError` for
