@@ -99,9 +99,11 @@ class _Context:
         found.extended = (lambda rows: rows) if self.cut is None else self.cut.extended
         fused: dict[int, Tensor | None] = {}
 
-        def irradiance(light: nn.Module) -> Tensor | None:
-            if id(light) not in fused:
-                fused[id(light)] = self._irradiance(points, light)
+        def irradiance(light: nn.Module, gain: Tensor | None) -> Tensor | None:
+            if gain is not None:
+                return self._irradiance(points, light, gain)
+            if id(light) not in fused:  # shapes ask one after the other
+                fused[id(light)] = self._irradiance(points, light, None)
             return fused[id(light)]
 
         found.fused = irradiance
@@ -119,15 +121,18 @@ class _Context:
             found.visible = visibility_of(self.whole.detach(), topology_of(self.scene).faces)
         return found
 
-    def _irradiance(self, points: Points, light: nn.Module) -> Tensor | None:
-        """By a fused kernel, of the lights that have one."""
+    def _irradiance(self, points: Points, light: nn.Module, gain: Tensor | None) -> Tensor | None:
+        """By a fused kernel, of the lights that have one; irradiance is linear in the light, which takes the gain."""
         surface = (points, self.projected, self.batch, self.state.normals, self.topology.normal_faces)
         if isinstance(light, SphericalHarmonics) and light.coefficients.dim() == 2:
-            return irradiance_sh(*surface, light.coefficients)
+            coefficients: Tensor = light.coefficients
+            return irradiance_sh(*surface, coefficients if gain is None else coefficients * gain)
         if isinstance(light, Directional) and light.direction_raw.dim() == 1:
-            return irradiance_directional(*surface, (light.direction, light.irradiance))
+            strength = light.irradiance if gain is None else light.irradiance * gain
+            return irradiance_directional(*surface, (light.direction, strength))
         if isinstance(light, Ambient):
-            return (torch.pi * light.level).expand(len(points), -1)
+            level = torch.pi * light.level
+            return (level if gain is None else level * gain).expand(len(points), -1)
         return None
 
 

@@ -16,8 +16,9 @@ from sharpvision.rendering.scene import Scene
 
 Interpolate = Callable[[Tensor, Tensor], Tensor]
 """(attributes (R, A), attribute_faces (F, 3)) -> (P, A): perspective-correct values at the points."""
-Irradiance = Callable[[nn.Module], Tensor | None]
-"""Irradiance (P, C) of a light at the smooth shading normals by a fused kernel; None where there is none for it."""
+Irradiance = Callable[[nn.Module, Tensor | None], Tensor | None]
+"""(light, gain (C,) or None) -> its irradiance (P, C) at the smooth shading normals, times the gain, by a fused kernel;
+None where there is none for the light."""
 Visibility = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 """(points (P, 3), unit directions (P, 3), distances (P,) or None for infinity), in the world -> (P,) bool: nothing of
 the scene is in the way."""
@@ -36,7 +37,7 @@ class SurfaceSamples:
     ) -> None:  # fmt: skip
         self.scene, self.view, self.topology, self.state = scene, view, topology, state
         self.face, self.view_index, self.interpolate = face, view_index, interpolate
-        self.fused: Irradiance = lambda light: None
+        self.fused: Irradiance = lambda light, gain: None
         self.visible: Visibility | None = None
         self.extended: Callable[[Tensor], Tensor] = lambda rows: rows
         self.one_pixel_on: Callable[[int, Tensor, Tensor], Tensor] | None = None
@@ -107,9 +108,12 @@ class _Selected(SurfaceSamples):
         self.visible = whole.visible
         self.fused = self._fused
 
-    def _fused(self, light: nn.Module) -> Tensor | None:
-        values = self._whole.fused(light)
-        return None if values is None else values.index_select(0, self._where)
+    def _fused(self, light: nn.Module, gain: Tensor | None) -> Tensor | None:
+        values = self._whole.fused(light, None)
+        if values is None:
+            return None
+        own = values.index_select(0, self._where)
+        return own if gain is None else gain * own
 
     def _select(self, name: str) -> Tensor:
         return getattr(self._whole, name).index_select(0, self._where)

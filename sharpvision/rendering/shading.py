@@ -72,25 +72,28 @@ def _is_mip_mapped(shape: Shape) -> bool:
     return any(isinstance(part, Texture) and part.filter == "mipmap" for part in shape.material.modules())
 
 
-def _normal(shape: Shape, samples: SurfaceSamples) -> tuple[Tensor, bool]:
-    """The shading normal and whether it is the smooth one."""
+def _normal(shape: Shape, samples: SurfaceSamples) -> Tensor:
+    """The shading normal, turned by the material's normal map where it has one."""
     mapped = mapped_normal(shape.material, _surface_points(shape, samples), samples)  # type: ignore[arg-type]
-    return (samples.normal, True) if mapped is None else (mapped, False)
+    return samples.normal if mapped is None else mapped
 
 
-def _irradiance(scene: Scene, shape: Shape, samples: SurfaceSamples) -> Tensor:
-    """Irradiance (P, C) of all lights at the shading normals, shadows included."""
-    smooth = not _has_normal_map(shape)
-    parts = []
+def _irradiance(scene: Scene, shape: Shape, samples: SurfaceSamples, gain: Tensor | None = None) -> Tensor:
+    """Irradiance (P, C) of all lights at the shading normals, shadows included; times `gain` (C,), which costs nothing
+    where a fused kernel takes it with the light."""
+    smooth, normal, parts = not _has_normal_map(shape), None, []
     for light in scene.lights.values():
         shadowed = samples.visible is not None and isinstance(light, Light)
-        fused = samples.fused(light) if smooth and not shadowed else None
+        fused = samples.fused(light, gain) if smooth and not shadowed else None
         if fused is not None:
             parts.append(fused)
-        elif isinstance(light, DistributedLight):
-            parts.append(light.irradiance(_normal(shape, samples)[0]))
+            continue
+        normal = _normal(shape, samples) if normal is None else normal
+        if isinstance(light, DistributedLight):
+            part = light.irradiance(normal)
         else:
-            parts.append(_incident(light, samples, _normal(shape, samples)[0])[1])  # type: ignore[arg-type]
+            part = _incident(light, samples, normal)[1]  # type: ignore[arg-type]
+        parts.append(part if gain is None else gain * part)
     if not parts:
         return samples.state.vertices.new_zeros(len(samples), scene.background.shape[-1])
     total = parts[0]
@@ -121,7 +124,10 @@ def _radiance(scene: Scene, shape: Shape, samples: SurfaceSamples) -> Tensor:
         return _radiance_of_brdf(scene, shape, samples, material)
     lobes = material.lobes(_surface_points(shape, samples))
     if lobes.f0 is None or lobes.roughness is None:
-        return (lobes.albedo / torch.pi) * _irradiance(scene, shape, samples)
+        gain = lobes.albedo / torch.pi
+        if gain.dim() == 1:
+            return _irradiance(scene, shape, samples, gain)
+        return gain * _irradiance(scene, shape, samples)
     return _radiance_of_lobes(scene, shape, samples, lobes)
 
 
@@ -129,7 +135,7 @@ def _radiance_of_lobes(scene: Scene, shape: Shape, samples: SurfaceSamples, lobe
     """A diffuse part under a GGX lobe."""
     assert lobes.f0 is not None
     assert lobes.roughness is not None
-    normal, wo = _normal(shape, samples)[0], samples.toward_camera
+    normal, wo = _normal(shape, samples), samples.toward_camera
     radiance = samples.state.vertices.new_zeros(len(samples), scene.background.shape[-1])
     for light in scene.lights.values():
         if isinstance(light, DistributedLight):
@@ -144,7 +150,7 @@ def _radiance_of_lobes(scene: Scene, shape: Shape, samples: SurfaceSamples, lobe
 
 def _radiance_of_brdf(scene: Scene, shape: Shape, samples: SurfaceSamples, material: Material) -> Tensor:
     """Any BRDF, under lights without extent."""
-    normal = _normal(shape, samples)[0]
+    normal = _normal(shape, samples)
     radiance = samples.state.vertices.new_zeros(len(samples), scene.background.shape[-1])
     for name, light in scene.lights.items():
         if isinstance(light, DistributedLight):
