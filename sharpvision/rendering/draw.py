@@ -93,8 +93,7 @@ class _Context:
             return interpolate(points, self.projected, self.batch, attributes, faces)
 
         found = SurfaceSamples(
-            self.scene, self.view, self.topology, self.state, points.face.long(), points.view.long() + self.first_view,
-            values,
+            self.scene, self.view, self.topology, self.state, points.face, points.view + self.first_view, values,
         )  # fmt: skip
         found.extended = (lambda rows: rows) if self.cut is None else self.cut.extended
         fused: dict[int, Tensor | None] = {}
@@ -187,7 +186,7 @@ def _at_centres(context: _Context, layout: Plan) -> dict[str, Tensor]:
         "depth": depth,
         "normal": lambda: spread(samples.normal, 0.0),
         "uv": lambda: spread(samples.uv, torch.nan),
-        "face": lambda: spread(samples.face if context.cut is None else context.cut.origin[samples.face], -1),
+        "face": lambda: spread(samples.face.long() if context.cut is None else context.cut.origin[samples.face], -1),
         "albedo": lambda: spread(albedo_at(context.scene, samples), 0.0),
         "shading": lambda: spread(shading_at(context.scene, samples), 0.0),
     }

@@ -25,7 +25,7 @@ the scene is in the way."""
 
 
 class SurfaceSamples:
-    """P points of a scene's surface: `face` and `view_index` (P,) int64; the rest follows by interpolation.
+    """P points of a scene's surface: `face` and `view_index` (P,) integers; the rest follows by interpolation.
 
     Unit vectors, all in the world frame. `visible` is None where shadows are not wanted; `one_pixel_on(axis,
     attributes, faces)` interpolates where each point's face lies one pixel to the right (0) or further down (1).
