@@ -16,8 +16,9 @@ def keep_freed_memory() -> bool:
     """Tell glibc not to hand blocks of up to 512 MiB back to the system when they are freed; whether it was told.
 
     A render step makes and frees tensors of some megabytes each. By default glibc maps each anew, and every 4 KiB of it
-    costs a page fault on the first write: three thousand faults a step of 512x512 pixels, two when they are kept. Nothing is done outside glibc, where
-    `MALLOC_MMAP_THRESHOLD_` or `MALLOC_TRIM_THRESHOLD_` are set, or where `SHARPVISION_KEEP_MEMORY=0`.
+    costs a page fault on the first write: three thousand faults a step of 512x512 pixels, two when they are kept.
+    Nothing is done outside glibc, where `MALLOC_MMAP_THRESHOLD_` or `MALLOC_TRIM_THRESHOLD_` are set, or where
+    `SHARPVISION_KEEP_MEMORY=0`.
     """
     named = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
     if not sys.platform.startswith("linux") or any(name in os.environ for name in named):
