@@ -8,7 +8,6 @@ precision (`kernel_module`), so that a precision that is not used is not compile
 
 from __future__ import annotations
 
-from copy import copy
 from time import perf_counter
 from typing import Any
 
@@ -93,17 +92,18 @@ def dispatch(kernel: wp.Kernel, items: int, inputs: list[Any], device: torch.dev
         _learn(kernel, (perf_counter() - started) / items)
         return
 
-    # Recording costs as much as a launch, a recorded launch a third of that, a copy of a recording less than either. It
-    # is made by the caller, alone: two threads that load a module at once crash the process (Warp 1.19).
-    with compiling():
-        recorded = {0: wp.launch(kernel, dim=size, inputs=[0, *inputs], device="cpu", record_cmd=True)}
+    def record() -> wp.Launch:
+        with compiling():
+            return wp.launch(kernel, dim=size, inputs=[0, *inputs], device="cpu", record_cmd=True)
+
+    # Recording costs as much as a launch; a recorded launch a third of that. The caller's recording comes first, alone:
+    # two threads that load a module at once crash the process (Warp 1.19).
+    recorded = {0: record()}
 
     def band(first: int, last: int, worker: int) -> None:
         command = recorded.get(worker)
         if command is None:
-            command = recorded[worker] = copy(recorded[0])
-            command.params = list(command.params)
-            command.fwd_args = list(command.fwd_args)
+            command = recorded[worker] = record()
         command.set_param_at_index(0, first)
         command.set_dim(last - first)
         started = perf_counter()

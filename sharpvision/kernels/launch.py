@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -21,7 +22,6 @@ import numpy as np
 import warp as wp
 
 from sharpvision.core.errors import SharpVisionError
-from sharpvision.kernels.workers import together
 
 BAND_ITEMS = 256
 _QUIET = 40
@@ -93,6 +93,11 @@ def thread_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@cache
+def _workers(count: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count, thread_name_prefix="sharpvision")
+
+
 def in_bands(work: Callable[[int, int, int], None], items: int, band_items: int = BAND_ITEMS) -> None:
     """Call `work(first, last, worker)` for bands of `band_items` items; `worker` numbers the scratch that it may use.
 
@@ -104,6 +109,7 @@ def in_bands(work: Callable[[int, int, int], None], items: int, band_items: int 
     [(0, 256), (256, 512), (512, 600)]
     """
     bands = [(first, min(first + band_items, items)) for first in range(0, items, band_items)]
+    workers = max(1, min(thread_count(), len(bands)))
     ticket, stop = itertools.count(), threading.Event()
 
     def drain(worker: int) -> None:
@@ -114,7 +120,12 @@ def in_bands(work: Callable[[int, int, int], None], items: int, band_items: int 
             stop.set()
             raise
 
-    together(drain, min(thread_count(), len(bands)))
+    futures = [_workers(workers).submit(drain, worker) for worker in range(1, workers)]
+    try:
+        drain(0)
+    finally:
+        for future in futures:
+            future.result()
 
 
 def as_warp(values: np.ndarray, dtype: Any) -> wp.array:
