@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
+
+
+Calibration = Literal["full", "directions", "none"]
+"""What is known of the lights: all, directions without intensities, or nothing."""
 
 
 class Validity(IntEnum):
@@ -59,6 +63,24 @@ class MemorySource:
 
 
 @dataclass(frozen=True)
+class PointLights:
+    """Lights nearby: `positions` (N, 3) in the camera frame (OpenCV) and the capture's length unit, float64.
+
+    The radiant intensity towards a unit direction u (from the light) is I max(a.u, 0)^mu with the unit `axes` a (N, 3)
+    and the `exponents` mu (N,), 0 for a light that is the same in all directions (no horizon then); I is the
+    observations' `light_intensities`.
+    """
+
+    positions: Tensor
+    axes: Tensor
+    exponents: Tensor
+
+    def select(self, lights: list[int]) -> PointLights:
+        """Only these lights, in this order."""
+        return PointLights(self.positions[lights], self.axes[lights], self.exponents[lights])
+
+
+@dataclass(frozen=True)
 class PhotometricObservations:
     """Images of one object from one camera under N known lights.
 
@@ -68,6 +90,9 @@ class PhotometricObservations:
     camera; `ground_truth` (H, W, 3) float32 unit normals in the same frame, zero where unknown, or None;
     `light_distance` in mask sides (the longer side of the mask's bounding box), `inf`, or None where unknown;
     `quantisation` is the sensor step of one level (1 / 65535 for 16 bits); `notes` are assumptions a user must read.
+    `calibration` says what of the lights is known: what is not has NaN directions or intensities of one, unless the
+    truth is there to be scored against, and no method but a calibrated one may look at it. `point_lights`, where the
+    lights are near and their places known; directions are then those from the object's middle.
     """
 
     name: str
@@ -84,6 +109,8 @@ class PhotometricObservations:
     length_unit: str = "px"
     image_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default_factory=tuple)
+    calibration: Calibration = "full"
+    point_lights: PointLights | None = None
 
     @property
     def light_count(self) -> int:
@@ -121,6 +148,7 @@ class PhotometricObservations:
             light_directions=self.light_directions[lights],
             light_intensities=self.light_intensities[lights],
             image_names=tuple(self.image_names[i] for i in lights) if self.image_names else (),
+            point_lights=None if self.point_lights is None else self.point_lights.select(lights),
         )
 
 
