@@ -1,0 +1,1 @@
+"""What can be learned about a capture from its photographs: pure functions on arrays, one idea a file."""
