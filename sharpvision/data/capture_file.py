@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from sharpvision.core.errors import InputError
-from sharpvision.data.files import read_text
+from sharpvision.data.json_document import Location, Strict, in_json, read_object, validated
+from sharpvision.data.whole_file import write_whole
 
 NAME = "capture.json"
 OPENCV_FRAME = "x right, y down, z forward"
 
 LightsFrame = Literal["x right, y up, z to the camera", "x right, y down, z forward"]
+Whole = Annotated[int, Field(ge=0, strict=True)]
+Size = Annotated[int, Field(ge=1, strict=True)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class CaptureCamera(_Strict):
+class CaptureCamera(Strict):
     """The camera: `focal_px` and `principal_point` (x, y; pixel centres at +0.5) in pixels of the upright photographs.
 
     `pixel_size` is the length of one pixel on the object, in the file's `length_unit`.
@@ -42,19 +41,24 @@ class CaptureCamera(_Strict):
         return self
 
 
-class LightDistance(_Strict):
+class LightDistance(Strict):
     """Distance of the lights from the object, in sides of the mask's bounding box (the longer one) or a length."""
 
     value: Positive
     unit: Literal["mask_sides", "length_unit"] = "mask_sides"
 
 
-class CaptureFile(_Strict):
+class CaptureFile(Strict):
     """Contents of `capture.json`; every key may be left out, and a key that is not listed here is an error.
 
     `response`: linear, srgb or unknown; `bits`: true depth of the values; `lights_frame`: of the folder's light
     directions; `exposures`: one for each photograph, any unit; `white_level`: value of a float image at which the
-    sensor saturates; `light_distance`: a number of mask sides, "infinite", or an object with value and unit.
+    sensor saturates; `light_distance`: a number of mask sides, "infinite", or an object with value and unit;
+    `object_distance` from the camera to the object's middle, in `length_unit` (near lights need it).
+    How the photographs are prepared (pixels of the upright photographs, names relative to the folder): `ball` x, y, r
+    of a mirror ball in the picture, or "auto"; `ball_folder`: photographs of one under the same lights; `gray_card`
+    x, y, w, h; `dark_frame`: a photograph with the lamp off; `mask`: an image; `align`: whether the camera shook;
+    `left_out`: names of photographs that do not belong.
 
     >>> CaptureFile(response="linear", bits=12).bits
     12
@@ -68,6 +72,14 @@ class CaptureFile(_Strict):
     exposures: tuple[Positive, ...] | None = None
     white_level: Positive | None = None
     light_distance: Positive | Literal["infinite"] | LightDistance | None = None
+    object_distance: Positive | None = None
+    ball: tuple[float, float, Positive] | Literal["auto"] | None = None
+    ball_folder: str | None = None
+    gray_card: tuple[Whole, Whole, Size, Size] | None = None
+    dark_frame: str | None = None
+    mask: str | None = None
+    align: Annotated[bool, Field(strict=True)] | None = None
+    left_out: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _distance_has_a_scale(self) -> CaptureFile:
@@ -102,40 +114,31 @@ def read_capture_file(folder: Path) -> CaptureFile | None:
     path = folder / NAME
     if not path.exists():
         return None
-    text = read_text(path, "a capture file")
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {error.lineno}", "JSON", f"{error.msg} at column {error.colno}",
-                         "correct the line") from error  # fmt: skip
-    if not isinstance(content, dict):
-        raise InputError(path, "a JSON object", type(content).__name__, 'write {"response": "linear", ..}')
-    try:
-        return CaptureFile.model_validate(content)
-    except ValidationError as error:
-        raise _in_one_line(path, error, content) from error
+    content = read_object(path, "a capture file", '{"response": "linear", ..}')
+    return validated(CaptureFile, path, content, _table, _UNIONS)
 
 
-_PLAIN = {"missing": "one more entry", "tuple_type": "a list", "model_type": "an object {..}"}
-"""Types of pydantic's errors whose words are Python's, not JSON's."""
+def remember(folder: Path, learned: Mapping[str, Any]) -> bool:
+    """Write what was learned into the folder's capture file, other keys kept as they are; whether anything changed.
+
+    A value of None removes the key. The file is checked before it is written, and appears whole or not at all.
+    """
+    path = folder / NAME
+    before = read_object(path, "a capture file", "{..}") if path.exists() else {}
+    after = {key: value for key, value in {**before, **learned}.items() if value is not None}
+    if after == before:
+        return False
+    validated(CaptureFile, path, json.loads(in_json(after)), _table, _UNIONS)
+    write_whole({path: in_json(after)}, overwrite=True)
+    return True
 
 
-def _in_one_line(path: Path, error: ValidationError, content: dict[str, Any]) -> InputError:
-    """The first thing that pydantic found wrong."""
-    first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"]) or "the file"
-    where = f"{path}, {key}"
-    if first["type"] == "extra_forbidden":
-        known = CaptureCamera if first["loc"][0] == "camera" and len(first["loc"]) > 1 else CaptureFile
-        return InputError(where, f"one of the keys {', '.join(known.model_fields)}",
-                          f"the unknown key {first['loc'][-1]!r}", "correct its spelling or remove it")  # fmt: skip
-    message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    if first["type"] == "value_error":
-        return InputError(where, f"consistent entries ({message})", "that they are not", "correct them")
-    found = first.get("input")
-    if first["loc"][0] == "light_distance":  # pydantic speaks of the branches of a union
-        where, found = f"{path}, light_distance", content["light_distance"]
-        message = "a number of mask sides above zero, 'infinite', or {'value': .., 'unit': ..}"
-    message = _PLAIN.get(first["type"], message)
-    text = json.dumps(found)
-    return InputError(where, message, text if len(text) <= 60 else text[:57] + "...", "correct the value")
+_UNIONS = {
+    "light_distance": "a number of mask sides above zero, 'infinite', or {'value': .., 'unit': ..}",
+    "ball": "x, y and radius in pixels, or 'auto'",
+}
+"""What a key takes that has several forms."""
+
+
+def _table(location: Location) -> type[Strict]:
+    return CaptureCamera if location[:1] == ("camera",) else CaptureFile

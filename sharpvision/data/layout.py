@@ -12,31 +12,38 @@ from sharpvision.data.datasets import source_of
 from sharpvision.data.files import list_folder, read_text
 from sharpvision.data.images import FORMATS, SUFFIXES
 from sharpvision.data.lights import DIRECTIONS, INTENSITIES
+from sharpvision.data.lights_file import NAME as LIGHTS_FILE
 
 _LISTING = "filenames.txt"
-_NO_PHOTOGRAPH = {"mask", "masks", "normal", "normals", "gt", "groundtruth", "depth", "albedo"}
+_NO_PHOTOGRAPH = {"mask", "masks", "normal", "normals", "gt", "groundtruth", "depth", "albedo",
+                  "dark", "gray", "grey", "flat"}  # fmt: skip
 _TRUTH_SUFFIXES = {".mat", ".npz", ".npy", ".png", ".exr"}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Files of one object; `photographs` and rows of the lights' files go together."""
+    """Files of one object; `photographs` and rows of the lights' files go together.
+
+    The lights stand in `lights` (`lights.json`) or in `directions` and `intensities`, or nowhere.
+    """
 
     name: str
     photographs: tuple[Path, ...]
-    directions: Path
+    directions: Path | None
     intensities: Path | None
     mask: Path | None
     truth: Path | None
     notes: tuple[str, ...]
+    lights: Path | None = None
 
 
 def find_layout(folder: Path, mask: Path | None = None) -> Layout:
-    """Sorts a folder's files: DiLiGenT's official layout, its crops, or any images with `light_directions.txt`.
+    """Sorts a folder's files: DiLiGenT's official layout, its crops, or any images, with lights or without.
 
     Photographs are those that `filenames.txt` lists, or else all images in natural order but for masks, normal maps,
-    depth and albedo (by the words of their names) and `mask`. The lights' files may also lie in the parent folder.
-    Raises `InputError` where there are no photographs or no lights.
+    depth, albedo, dark frames, gray cards and flat fields (by the words of their names) and `mask`. Lights are
+    `lights.json` or else `light_directions.txt` with `light_intensities.txt`, in the folder or else in its parent.
+    Raises `InputError` where there are no photographs.
     """
     source = source_of(folder)
     if source and not os.path.lexists(folder):
@@ -51,17 +58,7 @@ def find_layout(folder: Path, mask: Path | None = None) -> Layout:
     if not photographs:
         raise InputError(folder, f"photographs ({FORMATS})", _what_else(folder, files), "name the folder with them")
     _check_one_file_each(photographs)
-    directions, notes = folder / DIRECTIONS, []
-    if directions not in files:
-        directions = folder.resolve().parent / DIRECTIONS
-        if not directions.is_file():
-            raise InputError(folder / DIRECTIONS, "a light direction x y z for each photograph", "no such file",
-                             "write one row x y z (x right, y up, z to the camera) for each")  # fmt: skip
-        notes.append(f"light directions were read from the parent folder ({directions})")
-    intensities: Path | None = directions.parent / INTENSITIES
-    if intensities is None or not intensities.is_file():
-        intensities = None
-        notes.append(f"no {INTENSITIES}: all lights were taken as equally strong and white")
+    lights, directions, intensities, notes = _lights(folder, files)
     return Layout(
         name=folder.resolve().name.removesuffix("PNG") or "photographs",
         photographs=tuple(photographs),
@@ -70,7 +67,27 @@ def find_layout(folder: Path, mask: Path | None = None) -> Layout:
         mask=mask if mask is not None else _first(files, {"mask"}, SUFFIXES),
         truth=_first(files, {"normal_gt"}, _TRUTH_SUFFIXES),
         notes=tuple(notes),
+        lights=lights,
     )
+
+
+def _lights(folder: Path, files: list[Path]) -> tuple[Path | None, Path | None, Path | None, list[str]]:
+    """`lights.json`, or directions and intensities, of the folder or its parent; and notes."""
+    parent = folder.resolve().parent
+    for place in (folder, parent):
+        there = (lambda path: path in files) if place == folder else Path.is_file
+        beside = [f"lights were read from the parent folder ({place})"] if place != folder else []
+        lights, directions, intensities = (place / name for name in (LIGHTS_FILE, DIRECTIONS, INTENSITIES))
+        if there(lights):
+            if there(directions):
+                beside.append(f"lights were read from {LIGHTS_FILE}; {DIRECTIONS} was not read")
+            return lights, None, None, beside
+        if there(directions):
+            if not there(intensities):
+                beside.append(f"no {INTENSITIES}: all lights were taken as equally strong and white")
+                return None, directions, None, beside
+            return None, directions, intensities, beside
+    return None, None, None, []
 
 
 def _check_one_file_each(photographs: list[Path]) -> None:

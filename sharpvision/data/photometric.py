@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from sharpvision.core.errors import InputError
-from sharpvision.data.capture_file import NAME, OPENCV_FRAME, CaptureFile, read_capture_file
+from sharpvision.data.capture_file import NAME, CaptureFile, read_capture_file
 from sharpvision.data.exif import focal_px_of
+from sharpvision.data.folder_lights import FolderLights, Wanted, folder_lights, from_middle
 from sharpvision.data.ingest import Plan, Progress, ingest
 from sharpvision.data.layout import Layout, find_layout
-from sharpvision.data.lights import check_count, check_spread, read_directions, read_intensities
 from sharpvision.data.masks import longer_side
 from sharpvision.data.normal_maps import read_normals
 from sharpvision.data.observations import PhotometricObservations, spread_lights
@@ -30,7 +31,8 @@ class ReadOptions:
 
     `light_count`: that many of the lights, evenly spread over the list; `mask`: an image file; `response` of the
     photographs' values; `max_size`: longer side in pixels to which photographs are reduced by area averages of
-    linear values; `focal`: focal length in pixels of the photographs as they are on disk.
+    linear values; `focal`: focal length in pixels of the photographs as they are on disk; `lights`: what the method
+    wants of them: "full", "directions" (intensities are unknown) or "none".
     """
 
     light_count: int | None = None
@@ -38,6 +40,7 @@ class ReadOptions:
     response: Literal["linear", "srgb"] | None = None
     max_size: int | None = None
     focal: float | None = None
+    lights: Wanted = "full"
 
 
 def read_photometric(
@@ -45,53 +48,80 @@ def read_photometric(
 ) -> PhotometricObservations:
     """Validated observations from a folder of photographs, each file decoded once; tiles come from what is kept then.
 
-    The folder is DiLiGenT's official one, one of its crops, or any images with `light_directions.txt` (there or one
-    level up) and, if there, `light_intensities.txt`, `mask.png`, `normal_gt.*` and `capture.json`. Lights and normals
-    in files are x right, y up, z to the viewer; in memory they are in the OpenCV frame. Values are linear in [0, 1];
-    exposures are undone relative to the shortest. Decoded photographs beyond 256 MiB go to an unlinked temporary file.
-    `progress(done, total)` is called after each photograph. `notes` tell every assumption.
+    The folder is DiLiGenT's official one, one of its crops, or any images with `lights.json` or `light_directions.txt`
+    (there or one level up; not needed where no lights are wanted) and, if there, `light_intensities.txt`, `mask.png`,
+    `normal_gt.*` and `capture.json`. Photographs are taken as they are: what a capture file says of a mirror ball, a
+    dark frame or shake is the work of `sharpvision.reconstruct.prepare_capture`, and a note says so.
+    Lights and normals in files are x right, y up, z to the viewer; in memory they are in the OpenCV frame. Values are
+    linear in [0, 1]; exposures are undone relative to the shortest. Decoded photographs beyond 256 MiB go to an
+    unlinked temporary file. `progress(done, total)` is called after each photograph. `notes` tell every assumption.
 
     Raises `InputError` (one line: file, expected, found, what to do) for whatever is wrong with the folder, and
     `BackendUnavailable` for RAW photographs without the extra `raw`.
     """
     folder = Path(folder)
     _check_options(options)
-    layout = find_layout(folder, None if options.mask is None else Path(options.mask))
     capture = read_capture_file(folder) or CaptureFile()
+    layout = find_layout(folder, mask_of(folder, options, capture))
     total = len(layout.photographs)
-    opencv = capture.lights_frame == OPENCV_FRAME
-    directions, light_notes = read_directions(layout.directions, files_frame_is_opencv=opencv)
-    check_count(layout.directions, len(directions), total, f"of the {total} photographs in {folder.name}")
-    check_spread(layout.directions, directions)
-    intensities = np.ones((total, 3)) if layout.intensities is None else read_intensities(layout.intensities, total)
-    gains = _gains(folder, capture, total)
-    chosen = _chosen_lights(options.light_count, total)
-    directions, intensities = directions[chosen], intensities[chosen]
-    if options.light_count is not None:
-        check_spread(layout.directions, directions)
+    lights = folder_lights(folder, layout, capture, options.lights)
+    gains = exposure_gains(folder, capture, total)
+    chosen = chosen_lights(options.light_count, kept_photographs(layout, capture))
+    lights = lights.select(chosen)
     photographs = tuple(layout.photographs[i] for i in chosen)
-    plan = Plan(photographs, gains[chosen], -directions[:, 2], capture, options.response, layout.mask, options.max_size)
+    cosines = np.nan_to_num(-lights.directions[:, 2])
+    plan = Plan(photographs, gains[chosen], cosines, capture, options.response, layout.mask, options.max_size)
     read = ingest(plan, progress)
-    focal, centre, camera_notes = _camera(options, capture, read.exif, read.mask.shape)
+    focal, centre, camera_notes = camera_of(options, capture, read.exif, read.mask.shape)
+    lights = _placed(lights, capture, focal, centre, read.mask)
     scale = max(read.shape) / max(read.mask.shape)
     truth = _ground_truth(layout, read.mask.shape, read.shape)
     mask = read.mask if read.shape == read.mask.shape else reduce_mask(read.mask, read.shape)
+    unprepared = [key for key in ("dark_frame", "align") if getattr(capture, key)]
+    if unprepared:
+        read = replace(read, notes=(*read.notes, f"{' and '.join(unprepared)} of {NAME} were not heeded"))
     no_mask = () if layout.mask is not None else ("no mask: the whole image was taken as the object",)
     return PhotometricObservations(
         name=layout.name,
         folder=folder,
         source=read.source,
         mask=torch.from_numpy(mask),
-        light_directions=torch.from_numpy(directions),
-        light_intensities=torch.from_numpy(intensities),
+        light_directions=torch.from_numpy(lights.directions),
+        light_intensities=torch.from_numpy(lights.intensities),
         focal_px=None if focal is None else focal * scale,
         principal_point=None if centre is None else (centre[0] * scale, centre[1] * scale),
         ground_truth=truth,
         light_distance=capture.distance_in_mask_sides(longer_side(read.mask)),
         quantisation=read.quantisation,
+        length_unit=lights.length_unit or capture.length_unit,
         image_names=tuple(p.name for p in photographs),
-        notes=(*layout.notes, *light_notes, *no_mask, *camera_notes, *read.notes),
+        notes=(*lights.notes, *no_mask, *camera_notes, *read.notes),
+        calibration=lights.calibration,
+        point_lights=lights.points,
     )
+
+
+def mask_of(folder: Path, options: ReadOptions, capture: CaptureFile) -> Path | None:
+    """The mask's file as the user or the capture file names it."""
+    if options.mask is not None:
+        return Path(options.mask)
+    return None if capture.mask is None else folder / capture.mask
+
+
+def _placed(
+    lights: FolderLights, capture: CaptureFile, focal: float | None, centre: tuple[float, float] | None,
+    mask: NDArray[np.bool_],
+) -> FolderLights:  # fmt: skip
+    """Near lights with their directions from the middle of the mask; they need a perspective camera."""
+    if lights.points is None:
+        return lights
+    if focal is None or centre is None:
+        raise InputError(lights.where.parent / NAME, "a pinhole camera with focal_px (the lights are near)",
+                         "no focal length there, in EXIF or in --focal",
+                         "calibrate the camera, or give --focal PX")  # fmt: skip
+    rows, columns = np.nonzero(mask)
+    middle = (float(columns.mean()) + 0.5, float(rows.mean()) + 0.5)
+    return from_middle(lights, capture, (focal, *centre), middle)
 
 
 def _check_options(options: ReadOptions) -> None:
@@ -104,16 +134,21 @@ def _check_options(options: ReadOptions) -> None:
         raise InputError("--focal", "a focal length in pixels above zero", f"{options.focal}", "correct it")
 
 
-def _chosen_lights(count: int | None, total: int) -> list[int]:
+def kept_photographs(layout: Layout, capture: CaptureFile) -> list[int]:
+    """Indices of the photographs that the capture file does not leave out."""
+    return [i for i, path in enumerate(layout.photographs) if path.name not in capture.left_out]
+
+
+def chosen_lights(count: int | None, kept: list[int]) -> list[int]:
     """Indices of the lights to use; `InputError` for a count that is out of range."""
     if count is None:
-        return list(range(total))
-    if not 3 <= count <= total:
-        raise InputError("--light-count", f"a number from 3 to {total}", f"{count}", "use one in that range")
-    return spread_lights(count, total)
+        return kept
+    if not 3 <= count <= len(kept):
+        raise InputError("--light-count", f"a number from 3 to {len(kept)}", f"{count}", "use one in that range")
+    return [kept[i] for i in spread_lights(count, len(kept))]
 
 
-def _gains(folder: Path, capture: CaptureFile, total: int) -> np.ndarray:
+def exposure_gains(folder: Path, capture: CaptureFile, total: int) -> np.ndarray:
     """Factors (N,) in (0, 1] that undo the exposures, 1 for the shortest."""
     if capture.exposures is None:
         return np.ones(total, np.float32)
@@ -124,7 +159,7 @@ def _gains(folder: Path, capture: CaptureFile, total: int) -> np.ndarray:
     return (exposures.min() / exposures).astype(np.float32)
 
 
-def _camera(
+def camera_of(
     options: ReadOptions, capture: CaptureFile, exif: Image.Exif, shape: tuple[int, ...]
 ) -> tuple[float | None, tuple[float, float] | None, list[str]]:
     """Focal length and principal point in pixels of the photographs on disk (None: orthographic), and notes."""
