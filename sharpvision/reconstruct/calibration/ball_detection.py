@@ -1,0 +1,157 @@
+"""Finds a mirror ball in photographs under changing light, by itself or near a hint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sharpvision.core.errors import InputError
+from sharpvision.reconstruct.calibration.ball_edges import FittedOutline, edge_map, refine_outline, vote_circles
+from sharpvision.reconstruct.calibration.highlights import Highlights, find_highlights
+from sharpvision.reconstruct.calibration.sphere_outline import Lens, SphereOutline
+
+Image = NDArray[np.float32]
+
+LOWEST_SUPPORT = 0.4  # of the outline that has an edge
+SMALLEST_RADIUS_PX = 10.0  # a tenth of a pixel is then a degree of light direction
+LOWEST_SHARE = 0.6  # of the images that have a highlight
+CANDIDATES = 40
+COARSE = 400  # pixels of the longer side in which circles are voted for
+
+
+@dataclass(frozen=True)
+class Ball:
+    """A mirror ball: its `outline` in pixels and what speaks for it.
+
+    `contour_rms_px` is the scatter of the edge points on the outline, `support` the share of the outline that has them,
+    `edge_points` (M, 2) those; `highlights` what was found inside; `confidence` from 0 to 1; `notes` to be read.
+    """
+
+    outline: SphereOutline
+    contour_rms_px: float
+    support: float
+    edge_points: NDArray[np.float64]
+    highlights: Highlights
+    confidence: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Middle of the outline (x, y), pixel centres at +0.5."""
+        return self.outline.centre
+
+    @property
+    def radius(self) -> float:
+        """Radius of the circle, or of the circle of the ellipse's area, in pixels."""
+        return self.outline.radius
+
+
+def detect_ball(images: NDArray[np.float32], *, lens: Lens | None = None,
+                hint: tuple[float, float, float] | None = None, where: str = "photographs") -> Ball:  # fmt: skip
+    """The one mirror ball in linear images (N, H, W, 3); `hint` is (x, y, radius) in pixels, true to a tenth.
+
+    Raises `InputError` where there is none, or its highlights do not move.
+    """
+    return detect_balls(images, count=1, lens=lens, hints=None if hint is None else [hint], where=where)[0]
+
+
+def detect_balls(images: NDArray[np.float32], *, count: int, lens: Lens | None = None,
+                 hints: list[tuple[float, float, float]] | None = None,
+                 where: str = "photographs") -> list[Ball]:  # fmt: skip
+    """The `count` best mirror balls that do not overlap, from left to right.
+
+    Circles are voted for by the gradients of the mean logarithm of all images (an outline stays, shadows and highlights
+    move), fitted to sub-pixel edges of their mean, and taken where most images show one sharp spot inside and it moves.
+    Raises `InputError` where there are fewer.
+    """
+    total = len(images)
+    if total < 2:
+        fix = "add images, or give the lights"
+        raise InputError(where, "two images or more under different lights", str(total), fix)
+    lens = Lens() if lens is None else lens
+    mean = images.mean(0, dtype=np.float32)
+    candidates = _searched(images, mean, lens) if hints is None else _near(hints, mean, lens)
+    balls: list[Ball] = []
+    for fitted in candidates:
+        ball = _judged(images, fitted)
+        if ball is not None:
+            balls.append(ball)
+    balls.sort(key=lambda ball: -ball.confidence)
+    chosen: list[Ball] = []
+    for ball in balls:
+        if len(chosen) < count and all(_apart(ball, other) for other in chosen):
+            chosen.append(ball)
+    if len(chosen) < count:
+        raise _absent(images, candidates, where, count, len(chosen))
+    return sorted(chosen, key=lambda ball: ball.centre[0])
+
+
+def _searched(images: Image, mean: Image, lens: Lens) -> list[FittedOutline]:
+    """Outlines that many edges agree on, fitted at the reduced size and again at the full one."""
+    height, width = mean.shape[:2]
+    scale = max(max(height, width) / COARSE, 1.0)
+    size = (round(width / scale), round(height / scale))
+    small = np.stack([cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in images])
+    found: list[FittedOutline] = []
+    for x, y, radius in vote_circles(edge_map(small), CANDIDATES):
+        start = SphereOutline.from_circle((x * width / size[0], y * height / size[1]), radius * scale, lens)
+        fitted = refine_outline(mean, start, max(0.08 * start.radius, 3 * scale))
+        if fitted is None or fitted.support < LOWEST_SUPPORT or fitted.outline.radius < SMALLEST_RADIUS_PX:
+            continue
+        if all(_differ(fitted.outline, other.outline) for other in found):
+            found.append(fitted)
+    return found
+
+
+def _near(hints: list[tuple[float, float, float]], mean: Image, lens: Lens) -> list[FittedOutline]:
+    starts = [SphereOutline.from_circle((x, y), radius, lens) for x, y, radius in hints]
+    fits = [refine_outline(mean, start, max(0.15 * start.radius, 3)) for start in starts]
+    return [fitted for fitted in fits if fitted is not None]
+
+
+def _differ(one: SphereOutline, other: SphereOutline) -> bool:
+    return float(np.hypot(*np.subtract(one.centre, other.centre))) + abs(one.radius - other.radius) > 2.0
+
+
+def _apart(one: Ball, other: Ball) -> bool:
+    return float(np.hypot(*np.subtract(one.centre, other.centre))) > 0.9 * (one.radius + other.radius)
+
+
+def _judged(images: Image, fitted: FittedOutline) -> Ball | None:
+    """The ball, where its highlights say that it is a mirror; else None."""
+    highlights = find_highlights(images, fitted.outline)
+    share = float(highlights.found.mean())
+    if highlights.found.sum() < 2 or share < LOWEST_SHARE or not _moves(highlights, fitted.outline):
+        return None
+    contrast = float(np.median(highlights.contrast[highlights.found]))
+    confidence = (
+        share * min(fitted.support / 0.8, 1.0) / (1 + fitted.rms_px**2) * (1 - 1 / contrast)
+        * (1 - 0.5 * float(highlights.rivals.mean()))
+    )  # fmt: skip
+    return Ball(fitted.outline, fitted.rms_px, fitted.support, fitted.points, highlights, confidence)
+
+
+def _moves(highlights: Highlights, outline: SphereOutline) -> bool:
+    return highlights.spread_px > max(1.0, 0.02 * outline.radius)
+
+
+def _absent(images: Image, candidates: list[FittedOutline], where: str, count: int, found: int) -> InputError:
+    """Why there is no ball: no circle at all, highlights that stay, or none that is sharp."""
+    expected = "a mirror ball" if count == 1 else f"{count} mirror balls"
+    fix = "put a polished ball into the frame, or give its place (--ball X,Y,R), or the lights"
+    if found:
+        return InputError(where, expected, f"{found} of them", fix)
+    if not candidates:
+        return InputError(where, expected, "no circular outline", fix)
+    for fitted in candidates:
+        fixed = find_highlights(images, fitted.outline, subtract_static=False)
+        if fixed.found.mean() >= LOWEST_SHARE and not _moves(fixed, fitted.outline):
+            x, y = fitted.outline.centre
+            still = f"a circle at ({x:.0f}, {y:.0f}) whose highlight stays within {fixed.spread_px:.1f} px"
+            return InputError(where, f"{expected} whose highlight moves", still, "move the lamp between the images")
+    x, y = candidates[0].outline.centre
+    reason = f"a circle at ({x:.0f}, {y:.0f}) without one sharp highlight that moves"
+    return InputError(where, expected, reason, fix)
