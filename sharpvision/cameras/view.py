@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sharpvision.cameras.camera import Camera
+from sharpvision.cameras.orthographic import Orthographic
 from sharpvision.cameras.pinhole import Pinhole
 from sharpvision.core.pose import Pose
 from sharpvision.core.vectors import unit
@@ -71,3 +72,11 @@ class View(nn.Module):
         """Centre of projection in the world (of an orthographic camera: a point on its axis)."""
         pose = self.world_to_camera
         return -(pose.rotation_matrix.mT @ pose.translation[..., None]).squeeze(-1) / pose.scale[..., None]
+
+    @property
+    def eyes(self) -> Float[Tensor, "*batch 4"]:
+        """Where the camera is, in homogeneous coordinates of the world: the centre of projection (x, y, z, 1), or of an
+        orthographic camera the unit direction to it (x, y, z, 0)."""
+        far = isinstance(self.camera, Orthographic)
+        place = -self.world_to_camera.rotation_matrix[..., 2, :] if far else self.position
+        return torch.cat([place, torch.full_like(place[..., :1], 0.0 if far else 1.0)], -1)

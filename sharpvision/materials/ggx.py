@@ -112,7 +112,7 @@ class GGX(Material):
         if not self.has_lobes:
             return super().lobes(surface)
         f0 = self.f0
-        return Lobes(torch.zeros_like(f0), f0, self.roughness)
+        return Lobes(torch.zeros_like(f0), f0, self.roughness, matte=False)
 
     def forward(self, n: Tensor, wi: Tensor, wo: Tensor) -> Tensor:
         """See `ggx_brdf`."""

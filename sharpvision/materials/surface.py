@@ -29,12 +29,13 @@ class SurfacePoints:
 class Lobes:
     """A diffuse part and at most one GGX lobe above it: `albedo` (P, C) diffuse, `f0` (P, C) reflectance of the lobe at
     normal incidence, `roughness` (P,) GGX's alpha. The P is left out where a value is the same everywhere; both or none
-    of the last two.
+    of the last two. `matte` is False where there is no diffuse part; `albedo` is zero then.
     """
 
     albedo: Float[Tensor, "*#p c"]
     f0: Float[Tensor, "*#p c"] | None = None
     roughness: Float[Tensor, "*#p"] | None = None
+    matte: bool = True
 
     def __post_init__(self) -> None:
         if (self.f0 is None) != (self.roughness is None):

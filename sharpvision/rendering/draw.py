@@ -17,7 +17,9 @@ from sharpvision.kernels.plain_values import outside_transforms, plain_values
 from sharpvision.kernels.raster_types import Plan, Points
 from sharpvision.kernels.rasterize import rasterize
 from sharpvision.kernels.shade import irradiance_directional, irradiance_sh
+from sharpvision.kernels.shade_ggx import GlossySurface, LitLobe, ggx_directional
 from sharpvision.kernels.silhouette_plan import PlanSettings, plan
+from sharpvision.materials import Lobes
 from sharpvision.rendering.buffers import Buffers, stacked
 from sharpvision.rendering.geometry import SceneTopology, SurfaceState, surface_of, topology_of
 from sharpvision.rendering.near_cut import NearCut, crosses_near, cut_at_near
@@ -106,6 +108,7 @@ class _Context:
             return fused[id(light)]
 
         found.fused = irradiance
+        found.fused_lobe = lambda light, lobes: self._lobe(points, light, lobes)
 
         def one_pixel_on(axis: int, attributes: Tensor, faces: Tensor) -> Tensor:
             with outside_transforms():
@@ -133,6 +136,19 @@ class _Context:
             level = torch.pi * light.level
             return (level if gain is None else level * gain).expand(len(points), -1)
         return None
+
+    def _lobe(self, points: Points, light: nn.Module, lobes: Lobes) -> Tensor | None:
+        """Radiance of one lobe, the same everywhere, under a distant light, by a fused kernel."""
+        roughness, f0 = lobes.roughness, lobes.f0
+        uniform = roughness is not None and f0 is not None and roughness.dim() == 0 and f0.dim() == 1
+        if not uniform or not isinstance(light, Directional) or light.direction_raw.dim() > 1:
+            return None
+        eyes = self.view.eyes.reshape(-1, 4)
+        views = range(self.first_view, self.first_view + self.batch.views)
+        eyes = eyes.expand(len(views), 4) if len(eyes) == 1 else eyes[views.start : views.stop]
+        surface = GlossySurface(self.state.vertices, self.state.normals, self.topology.normal_faces)
+        lobe = LitLobe(light.direction, light.irradiance, roughness, f0)  # type: ignore[arg-type]
+        return ggx_directional(points, self.projected, self.batch, surface, eyes.contiguous(), lobe)
 
 
 def _plans(settings: RenderSettings) -> list[PlanSettings]:

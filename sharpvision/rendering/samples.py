@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sharpvision.cameras import Orthographic, View
 from sharpvision.core.vectors import unit
+from sharpvision.materials import Lobes
 from sharpvision.rendering.geometry import SceneTopology, SurfaceState
 from sharpvision.rendering.scene import Scene
 
@@ -19,6 +20,9 @@ Interpolate = Callable[[Tensor, Tensor], Tensor]
 Irradiance = Callable[[nn.Module, Tensor | None], Tensor | None]
 """(light, gain (C,) or None) -> its irradiance (P, C) at the smooth shading normals, times the gain, by a fused kernel;
 None where there is none for the light."""
+LobeRadiance = Callable[[nn.Module, Lobes], Tensor | None]
+"""(light, lobes) -> radiance (P, C) of the glossy lobe alone at the smooth shading normals, by a fused kernel; None
+where there is none for them."""
 Visibility = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 """(points (P, 3), unit directions (P, 3), distances (P,) or None for infinity), in the world -> (P,) bool: nothing of
 the scene is in the way."""
@@ -38,6 +42,7 @@ class SurfaceSamples:
         self.scene, self.view, self.topology, self.state = scene, view, topology, state
         self.face, self.view_index, self.interpolate = face, view_index, interpolate
         self.fused: Irradiance = lambda light, gain: None
+        self.fused_lobe: LobeRadiance = lambda light, lobes: None
         self.visible: Visibility | None = None
         self.extended: Callable[[Tensor], Tensor] = lambda rows: rows
         self.one_pixel_on: Callable[[int, Tensor, Tensor], Tensor] | None = None

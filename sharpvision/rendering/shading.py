@@ -135,9 +135,14 @@ def _radiance_of_lobes(scene: Scene, shape: Shape, samples: SurfaceSamples, lobe
     """A diffuse part under a GGX lobe."""
     assert lobes.f0 is not None
     assert lobes.roughness is not None
-    normal, wo = _normal(shape, samples), samples.toward_camera
     radiance = samples.state.vertices.new_zeros(len(samples), scene.background.shape[-1])
+    alone = not lobes.matte and not _has_normal_map(shape) and samples.visible is None
     for light in scene.lights.values():
+        fused = samples.fused_lobe(light, lobes) if alone else None
+        if fused is not None:
+            radiance = radiance + fused
+            continue
+        normal, wo = _normal(shape, samples), samples.toward_camera
         if isinstance(light, DistributedLight):
             cosine = dot(normal, wo).clamp(min=0)
             matte = lobes.matte_albedo(cosine) * light.irradiance(normal) / torch.pi
