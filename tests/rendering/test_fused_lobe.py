@@ -19,7 +19,8 @@ DOUBLE = torch.float64
 
 def glossy_ball() -> Scene:
     mesh = icosphere(subdivisions=3)
-    shape = Shape(Mesh(mesh.vertices.to(DOUBLE), mesh.faces), GGX(torch.tensor(0.4, dtype=DOUBLE), torch.tensor([0.9, 0.6, 0.3], dtype=DOUBLE)))  # fmt: skip
+    gold = GGX(torch.tensor(0.4, dtype=DOUBLE), torch.tensor([0.9, 0.6, 0.3], dtype=DOUBLE))
+    shape = Shape(Mesh(mesh.vertices.to(DOUBLE), mesh.faces), gold)
     lights = {
         "sun": Directional(torch.tensor([0.4, 0.5, 0.8], dtype=DOUBLE), torch.tensor([3.0, 2.5, 2.0], dtype=DOUBLE)),
         "room": Ambient(torch.tensor([0.1, 0.2, 0.3], dtype=DOUBLE)),
