@@ -10,19 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
+from scenes.capture_props import Lamp, room, table, with_chrome
 from scenes.capture_rig import (
     CAPTURES,
     Array,
     Camera,
-    Lamp,
     distant_directions,
     placed,
-    room,
     rotation,
     start,
-    table,
     truth_of,
-    with_chrome,
     write_json,
 )
 from scenes.capture_sensor import Sensor, Shot, focal_px, srgb_levels, write_8bit

@@ -14,20 +14,17 @@ import mitsuba as mi
 import numpy as np
 
 from scenes.capture_objects import gourd
+from scenes.capture_props import ball, room, table, with_chrome
 from scenes.capture_rig import (
     CAPTURES,
     Array,
     Camera,
-    ball,
     photograph,
     placed,
     rgb,
-    room,
     rotation,
     start,
-    table,
     truth_of,
-    with_chrome,
     write_json,
 )
 from scenes.capture_sensor import Sensor, Shot, near_object, srgb_levels, write_8bit, write_16bit
@@ -144,6 +141,7 @@ def main(folder: Path, samples: int) -> None:
     photographs_of_object(folder, camera, lights, middle, samples)
     photographs_of_balls(folder / "balls", camera, lights, samples // 2)
     write_json(folder / "capture.json", {"response": "linear", "bits": 16, "length_unit": "mm",
+                                         "object_distance": DEPTH,
                                          "camera": {"model": "pinhole", "focal_px": FOCAL}})  # fmt: skip
     write_json(folder / "truth" / "lights.json", {"frame": "x right, y up, z to the camera", "length_unit": "mm",
                                                   "lights": lights})  # fmt: skip

@@ -1,4 +1,4 @@
-"""The stage of the example captures: a pinhole camera at the origin, objects, lamps and a path tracer (Mitsuba 3).
+"""The camera of the example captures, at the origin, and what is known of its pictures: a path tracer (Mitsuba 3).
 
 Lengths are millimetres; x is right, y up, z towards the viewer, so the camera looks along -z and depth is -z.
 `python -m scenes.capture_ball` and its siblings write the folders of `scenes/captures/` (extra `mitsuba`); with an LLVM
@@ -21,16 +21,21 @@ from scenes.render_photometric import mesh_of
 
 Array = NDArray[np.float64]
 CAPTURES = Path(__file__).parent / "captures"
+FAR = 1e5  # millimetres
 PATHS = {"type": "path", "max_depth": 6}
 
 
 @dataclass(frozen=True)
 class Camera:
-    """Pinhole camera at the origin with the principal point in the middle; `focal` in pixels."""
+    """Pinhole camera at the origin with the principal point in the middle; `focal` in pixels.
+
+    `shift` (x right, y down, in pixels) moves the picture over the sensor, as a small turn of the camera does.
+    """
 
     width: int
     height: int
     focal: float
+    shift: tuple[float, float] = (0.0, 0.0)
 
     def sensor(self) -> dict[str, Any]:
         """Mitsuba's camera, with one value a pixel."""
@@ -39,37 +44,20 @@ class Camera:
         look = mi.ScalarTransform4f().look_at(origin=[0, 0, 0], target=[0, 0, -1], up=[0, 1, 0])
         fov = 2.0 * np.degrees(np.arctan(0.5 * self.width / self.focal))
         return {"type": "perspective", "fov": float(fov), "fov_axis": "x", "to_world": look, "near_clip": 1.0,
-                "far_clip": 1e6, "film": film, "sampler": {"type": "independent"}}  # fmt: skip
+                "far_clip": 1e6, "principal_point_offset_x": self.shift[0] / self.width,
+                "principal_point_offset_y": self.shift[1] / self.height, "film": film,
+                "sampler": {"type": "independent"}}  # fmt: skip
 
     def project(self, point: Array) -> Array:
         """Pixels (..., 2), x right and y down, of points (..., 3)."""
         point = np.asarray(point, np.float64)
         flat = point[..., :2] * np.array([1.0, -1.0]) / -point[..., 2:]
-        return self.focal * flat + 0.5 * np.array([self.width, self.height])
+        return self.focal * flat + 0.5 * np.array([self.width, self.height]) + self.shift
 
     def place(self, pixel: tuple[float, float], depth: float) -> Array:
         """The point (3,) at this depth that projects to this pixel."""
         x, y = (np.asarray(pixel) - 0.5 * np.array([self.width, self.height])) * depth / self.focal
         return np.array([x, -y, -depth])
-
-
-@dataclass(frozen=True)
-class Lamp:
-    """A round lamp that fills `radius_deg` of the sky as seen from what it shines on; `irradiance` (3,) is what it
-    gives there at normal incidence."""
-
-    position: Array
-    target: Array
-    irradiance: Array
-    radius_deg: float
-
-    def emitter(self) -> dict[str, Any]:
-        """A glowing sphere: E = L pi sin^2(radius)."""
-        distance = float(np.linalg.norm(self.position - self.target))
-        sine = np.sin(np.radians(self.radius_deg))
-        radiance = self.irradiance / (np.pi * sine**2)
-        return {"type": "sphere", "center": self.position.tolist(), "radius": float(distance * sine),
-                "emitter": {"type": "area", "radiance": rgb(radiance)}}  # fmt: skip
 
 
 def start() -> None:
@@ -104,61 +92,11 @@ def rotation(axis: tuple[float, float, float], degrees: float) -> Array:
     return np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * cross @ cross
 
 
-def table(depth: float, reflectance: Any, half_side: float = 600.0) -> dict[str, Any]:
-    """A table seen from above: a matte square; `reflectance` is a colour or a texture of Mitsuba's."""
-    where = mi.ScalarTransform4f().translate([0, 0, -depth]) @ mi.ScalarTransform4f().scale([half_side, half_side, 1])
-    cover = reflectance if isinstance(reflectance, dict) else rgb(reflectance)
-    return {"type": "rectangle", "to_world": where, "bsdf": {"type": "diffuse", "reflectance": cover}}
-
-
-def ball(centre: Array, radius: float, bsdf: dict[str, Any]) -> dict[str, Any]:
-    """A ball of some material."""
-    return {"type": "sphere", "center": np.asarray(centre).tolist(), "radius": radius, "bsdf": bsdf}
-
-
-def room(level: float) -> dict[str, Any]:
-    """A dim room: a pale ceiling behind the camera, darker walls, one window; `level` is the walls' mean radiance."""
-    rows, columns = np.mgrid[0:64, 0:128]
-    theta, phi = np.pi * (rows + 0.5) / 64, 2.0 * np.pi * (columns + 0.5) / 128
-    y, across = np.cos(theta), np.sin(theta)
-    x, z = across * np.sin(phi), -across * np.cos(phi)
-    ceiling = 1.0 / (1.0 + np.exp(-12.0 * (z - 0.75)))
-    window = ((np.abs(x - 0.62) < 0.1) & (np.abs(y - 0.1) < 0.22) & (z > 0)).astype(np.float64)
-    grey = 0.7 + 0.3 * y + 1.6 * ceiling
-    picture = level * (grey[..., None] * np.array([1.0, 0.93, 0.84]) + 9.0 * window[..., None] * [0.8, 0.95, 1.2])
-    return {"type": "envmap", "bitmap": mi.Bitmap(picture.astype(np.float32)), "scale": 1.0}
-
-
 def photograph(camera: Camera, parts: dict[str, Any], samples: int, seed: int, integrator: dict[str, Any] | None = None
                ) -> Array:  # fmt: skip
     """One linear picture (H, W, channels) of the parts, without a lens' or a sensor's faults."""
     scene = {"type": "scene", "integrator": integrator or PATHS, "sensor": camera.sensor()} | parts
     return np.array(mi.render(mi.load_dict(scene), spp=samples, seed=seed), dtype=np.float64)
-
-
-def with_chrome(camera: Camera, parts: dict[str, Any], balls: list[tuple[Array, float]], samples: int, seed: int
-                ) -> Array:  # fmt: skip
-    """One picture of the parts and of polished chrome balls (centre, radius).
-
-    Pixels that no ball touches come from a picture in which the balls are matte and dark: the faint light that a
-    chrome ball throws on the table would need far more paths than it is worth.
-    """
-    black, metal = {"type": "diffuse", "reflectance": rgb(0.02)}, {"type": "conductor", "material": "Cr"}
-    dark = {f"ball{k}": ball(c, r, black) for k, (c, r) in enumerate(balls)}
-    bright = {f"ball{k}": ball(c, r, metal) for k, (c, r) in enumerate(balls)}
-    touched = np.any([touches(camera, c, r) for c, r in balls], axis=0)
-    around = photograph(camera, parts | dark, samples, seed)
-    mirrored = photograph(camera, parts | bright, samples, seed, {"type": "path", "max_depth": 3})
-    return np.where(touched[..., None], mirrored, around)
-
-
-def touches(camera: Camera, centre: Array, radius: float) -> NDArray[np.bool_]:
-    """The pixels (H, W) of which some part sees the ball: rays d with (d.c)^2 >= |c|^2 - r^2."""
-    step = (np.arange(5) / 4.0)[:, None]
-    x = ((np.arange(camera.width) + step)[None, :, None, :] - 0.5 * camera.width) / camera.focal
-    y = ((np.arange(camera.height) + step)[:, None, :, None] - 0.5 * camera.height) / camera.focal
-    along = x * centre[0] - y * centre[1] - centre[2]
-    return np.any(along**2 >= (centre @ centre - radius**2) * (x**2 + y**2 + 1.0), axis=(0, 1))
 
 
 @dataclass(frozen=True)
@@ -191,20 +129,13 @@ def truth_of(camera: Camera, model: Figurine) -> Truth:
 
 
 def _coverage(camera: Camera, model: Figurine) -> Array:
-    """The share of each pixel that the object covers (the same samples as `truth_of`)."""
-    aov = {"type": "aov", "aovs": "index:shape_index,point:position"}
-    seen = photograph(camera, {"object": mesh_of(model), "wall": _far_wall()}, 64, 1, aov)
-    depth = -seen[..., -1]
+    """The share of each pixel that the object covers, by how much of a far wall it hides (samples of `truth_of`)."""
+    aov = {"type": "aov", "aovs": "normal:sh_normal,point:position"}
+    across = mi.ScalarTransform4f().translate([0, 0, -FAR]) @ mi.ScalarTransform4f().scale([10 * FAR, 10 * FAR, 1])
+    wall = {"type": "rectangle", "to_world": across}
+    behind = -photograph(camera, {"object": mesh_of(model), "wall": wall}, 64, 1, aov)[..., -1]
     alone = -photograph(camera, {"object": mesh_of(model)}, 64, 1, aov)[..., -1]
-    return 1.0 - (depth - alone) / FAR
-
-
-FAR = 1e5
-
-
-def _far_wall() -> dict[str, Any]:
-    """A wall at depth `FAR`, by which the coverage of a pixel is told."""
-    return table(FAR, 0.5, 1e6)
+    return 1.0 - (behind - alone) / FAR
 
 
 def distant_directions(rings: tuple[tuple[float, int], ...]) -> Array:
