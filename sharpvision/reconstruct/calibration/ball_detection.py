@@ -72,8 +72,8 @@ def detect_balls(images: NDArray[np.float32], *, count: int, lens: Lens | None =
         fix = "add images, or give the lights"
         raise InputError(where, "two images or more under different lights", str(total), fix)
     lens = Lens() if lens is None else lens
-    mean = images.mean(0, dtype=np.float32)
-    candidates = _searched(images, mean, lens) if hints is None else _near(hints, mean, lens)
+    gray = images.mean(-1, dtype=np.float32)
+    candidates = _searched(images, gray, lens) if hints is None else _near(hints, gray, lens)
     balls: list[Ball] = []
     for fitted in candidates:
         ball = _judged(images, fitted)
@@ -89,16 +89,16 @@ def detect_balls(images: NDArray[np.float32], *, count: int, lens: Lens | None =
     return sorted(chosen, key=lambda ball: ball.centre[0])
 
 
-def _searched(images: Image, mean: Image, lens: Lens) -> list[FittedOutline]:
+def _searched(images: Image, gray: Image, lens: Lens) -> list[FittedOutline]:
     """Outlines that many edges agree on, fitted at the reduced size and again at the full one."""
-    height, width = mean.shape[:2]
+    height, width = gray.shape[1:]
     scale = max(max(height, width) / COARSE, 1.0)
     size = (round(width / scale), round(height / scale))
     small = np.stack([cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in images])
     found: list[FittedOutline] = []
     for x, y, radius in vote_circles(edge_map(small), CANDIDATES):
         start = SphereOutline.from_circle((x * width / size[0], y * height / size[1]), radius * scale, lens)
-        fitted = refine_outline(mean, start, max(0.08 * start.radius, 3 * scale))
+        fitted = refine_outline(gray, start, max(0.08 * start.radius, 3 * scale))
         if fitted is None or fitted.support < LOWEST_SUPPORT or fitted.outline.radius < SMALLEST_RADIUS_PX:
             continue
         if all(_differ(fitted.outline, other.outline) for other in found):
@@ -106,9 +106,9 @@ def _searched(images: Image, mean: Image, lens: Lens) -> list[FittedOutline]:
     return found
 
 
-def _near(hints: list[tuple[float, float, float]], mean: Image, lens: Lens) -> list[FittedOutline]:
+def _near(hints: list[tuple[float, float, float]], gray: Image, lens: Lens) -> list[FittedOutline]:
     starts = [SphereOutline.from_circle((x, y), radius, lens) for x, y, radius in hints]
-    fits = [refine_outline(mean, start, max(0.15 * start.radius, 3)) for start in starts]
+    fits = [refine_outline(gray, start, max(0.15 * start.radius, 3)) for start in starts]
     return [fitted for fitted in fits if fitted is not None]
 
 

@@ -15,6 +15,7 @@ Array = NDArray[np.float64]
 Image = NDArray[Any]
 
 SMALLEST_RADIUS = 6.0  # pixels of the reduced images
+PRINCIPAL = 4
 RATIO = 1.04  # from one radius to the next
 INLIER_PX = 1.5  # an edge this close to the outline belongs to it
 
@@ -30,20 +31,36 @@ class Edges:
     shape: tuple[int, int]
 
 
-def edge_map(images: Image) -> Edges:
-    """Edges of the mean logarithm over images (N, H, W, 3): what stays under all lights, dark or bright.
+def principal_images(stack: Image, region: NDArray[np.bool_], count: int = PRINCIPAL) -> Image:
+    """The `count` (or fewer) combinations (K, H, W) of images (N, H, W) with the most energy in a region (H, W): the
+    stack against the leading eigenvectors of its N x N matrix of products there.
 
-    The logarithm is that of the value plus a floor near the mean's median, which keeps the sensor's noise down.
+    The first is nearly the mean, the next hold shading and shadows. A mirror ball reflects its surroundings at its rim,
+    so that lit ground passes into it without an edge: what shows the outline is that the ball's own shadow ends there,
+    brighter than the ground in some images and darker in others, which a mean over images averages away.
     """
-    gray = images.mean(-1)
+    inside = stack[:, region].astype(np.float64)
+    _, vectors = np.linalg.eigh(inside @ inside.T)
+    return np.tensordot(vectors[:, ::-1][:, :count].T.astype(np.float32), stack, axes=1)
+
+
+def edge_map(images: Image) -> Edges:
+    """Edges of the principal images of the logarithm of images (N, H, W, 3), by the structure tensor summed over them.
+
+    The logarithm is that of the value plus a floor near the median, which keeps the sensor's noise down; the strength is
+    the root of the difference of the tensor's eigenvalues.
+    """
+    gray = np.maximum(images.mean(-1), 0)
     floor = float(np.clip(np.median(gray), 3e-4, 1e-2))
-    smooth = cv2.GaussianBlur(np.log(np.maximum(gray, 0) + floor).mean(0).astype(np.float32), (0, 0), 1.5)
-    along_x = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=3) / 8
-    along_y = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=3) / 8
-    strength = np.hypot(along_x, along_y)
+    smooth = np.stack([cv2.GaussianBlur(np.log(image + floor), (0, 0), 1.5) for image in gray])
+    principal = principal_images(smooth, np.ones(smooth.shape[1:], bool))
+    along_x, along_y = _slopes(principal)
+    xx, xy, yy = (along_x**2).sum(0), (along_x * along_y).sum(0), (along_y**2).sum(0)
+    strength = np.sqrt(np.hypot(xx - yy, 2 * xy)).astype(np.float32)
+    angle = 0.5 * np.arctan2(2 * xy, xx - yy)
+    unit_x, unit_y = np.cos(angle), np.sin(angle)
     height, width = strength.shape
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
-    unit_x, unit_y = along_x / (strength + 1e-12), along_y / (strength + 1e-12)
     ahead = cv2.remap(strength, columns + unit_x, rows + unit_y, cv2.INTER_LINEAR)
     behind = cv2.remap(strength, columns - unit_x, rows - unit_y, cv2.INTER_LINEAR)
     noise = max(float(np.median(strength)), 1e-6)
@@ -57,6 +74,12 @@ def edge_map(images: Image) -> Edges:
         (found / (found + 4 * noise)).astype(np.float64),
         (height, width),
     )
+
+
+def _slopes(images: Image) -> tuple[Image, Image]:
+    """Derivatives along x and y of images (K, H, W), by central differences smoothed across (Sobel)."""
+    along_x = np.stack([cv2.Sobel(image, cv2.CV_32F, 1, 0, ksize=3) for image in images]) / 8
+    return along_x, np.stack([cv2.Sobel(image, cv2.CV_32F, 0, 1, ksize=3) for image in images]) / 8
 
 
 def vote_circles(edges: Edges, count: int) -> list[tuple[float, float, float]]:
@@ -101,30 +124,36 @@ class FittedOutline:
     support: float
 
 
-def refine_outline(mean: Image, outline: SphereOutline, band_px: float) -> FittedOutline | None:
-    """Fit an outline to the edges of an image (H, W, 3) within `band_px` of it, in ever narrower bands down to two
-    pixels; None where there are not enough edges.
+def refine_outline(gray: Image, outline: SphereOutline, band_px: float) -> FittedOutline | None:
+    """Fit an outline to edges of images (N, H, W) within `band_px` of it, in ever narrower bands down to two pixels; None
+    where there are not enough edges.
 
-    Along each normal the strongest edge counts that runs along the outline: g_n^2 - 2 g_t^2 summed over channels, with
-    the image's derivatives across and along the outline, its place the top of a parabola. Derivatives are taken of
-    linear values, whose steepest place is the edge itself (that of a logarithm or an sRGB code lies to the dark side).
+    Along each normal the strongest edge counts that runs along the outline: g_n^2 - 2 g_t^2 summed over principal images
+    (of the band), with their derivatives across and along the outline; its place is the top of a parabola. Derivatives
+    are taken of linear values, whose steepest place is the edge itself (that of a logarithm lies to the dark side).
     """
-    smooth = cv2.GaussianBlur(mean, (0, 0), 0.8)
-    along_x = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=1) / 2
-    along_y = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=1) / 2
+    crop = _crop(gray.shape, outline, band_px)
+    if crop is None:
+        return None
+    top, bottom, left, right = crop
+    patch = gray[:, top:bottom, left:right]
+    rows, columns = np.mgrid[top:bottom, left:right] + 0.5
+    away = np.abs(outline.distance(np.stack([columns, rows], axis=-1)))
+    near = away < band_px + 1
+    if near.sum() < 30:
+        return None
+    principal = principal_images(patch, near)
+    slopes = _slopes(np.stack([cv2.GaussianBlur(image, (0, 0), 0.7) for image in principal]))
+    energy = (slopes[0] ** 2 + slopes[1] ** 2).sum(0)
+    around = _Around(np.array([left, top]), 0.5 * float(np.median(energy[away < band_px + 0.25 * outline.radius])))
     bands = [band_px]
     while bands[-1] > 2:
         bands.append(max(0.5 * bands[-1], 2))
-    bands.append(2)
-    height, width = mean.shape[:2]
-    for band in bands:
-        middle, axes = np.asarray(outline.centre), outline.semi_axes
-        if not (np.isfinite(axes).all() and axes[1] > 3 and axes[0] < max(height, width)):
+    for band in [*bands, 2.0]:
+        if _crop(gray.shape, outline, band_px) is None:
             return None
-        if (middle < -axes[0]).any() or (middle > np.array([width, height]) + axes[0]).any():
-            return None
-        count = int(np.clip(2 * np.pi * axes[0], 60, 720))
-        places, weights = _edges_along(along_x, along_y, outline, count, band)
+        count = int(np.clip(2 * np.pi * outline.semi_axes[0], 60, 720))
+        places, weights = _edges_along(slopes, outline, count, band, around)
         if len(places) < max(0.2 * count, 6):
             return None
         outline = fit_outline(places, weights, outline.lens, max(0.15 * band, 0.3))
@@ -134,22 +163,44 @@ def refine_outline(mean: Image, outline: SphereOutline, band_px: float) -> Fitte
     return FittedOutline(outline, points, rms, len(points) / count)
 
 
-def _edges_along(along_x: Image, along_y: Image, outline: SphereOutline, count: int,
-                 band: float) -> tuple[Array, Array]:  # fmt: skip
+def _crop(shape: tuple[int, ...], outline: SphereOutline, margin: float) -> tuple[int, int, int, int] | None:
+    """Top, bottom, left and right of what an outline and a margin fill of the image; None where it is no such outline."""
+    height, width = shape[1:3]
+    (x, y), axes = outline.centre, outline.semi_axes
+    if not (np.isfinite([x, y, *axes]).all() and axes[1] > 3 and axes[0] < max(height, width)):
+        return None
+    reach = float(axes[0]) + margin + 4
+    top, bottom = max(int(y - reach), 0), min(int(y + reach) + 1, height)
+    left, right = max(int(x - reach), 0), min(int(x + reach) + 1, width)
+    return (top, bottom, left, right) if bottom - top > 8 and right - left > 8 else None
+
+
+@dataclass(frozen=True)
+class _Around:
+    """Place (x, y) of a patch's first pixel, and the squared slope in one direction that noise and texture make there."""
+
+    corner: Array
+    noise: float
+
+
+def _edges_along(slopes: tuple[Image, Image], outline: SphereOutline, count: int, band: float,
+                 around: _Around) -> tuple[Array, Array]:  # fmt: skip
     """Edge points (M, 2) within a band of the outline, at most one a normal, and their weights (M,)."""
     points, normals = outline.contour(count)
     offsets = np.linspace(-band - 1, band + 1, 2 * int(np.ceil(2 * (band + 1))) + 1)
     step = offsets[1] - offsets[0]
-    samples = points[:, None] + offsets[None, :, None] * normals[:, None]
-    height, width = along_x.shape[:2]
+    samples = points[:, None] + offsets[None, :, None] * normals[:, None] - around.corner
+    height, width = slopes[0].shape[1:]
     inside = ((samples > 1.5) & (samples < np.array([width, height]) - 1.5)).all(-1)
     map_x, map_y = (samples[..., axis].astype(np.float32) - np.float32(0.5) for axis in (0, 1))
-    slope_x = cv2.remap(along_x, map_x, map_y, cv2.INTER_LINEAR)
-    slope_y = cv2.remap(along_y, map_x, map_y, cv2.INTER_LINEAR)
-    across = slope_x * normals[:, None, :1] + slope_y * normals[:, None, 1:]
-    beside = slope_y * normals[:, None, :1] - slope_x * normals[:, None, 1:]
-    strength = np.where(inside, (across**2 - 2 * beside**2).sum(-1), 0)
-    noise = float(np.median((across**2).sum(-1)[inside])) if inside.any() else 0.0
+    across, beside = np.zeros(inside.shape), np.zeros(inside.shape)
+    for along_x, along_y in zip(*slopes, strict=True):
+        slope_x = cv2.remap(along_x, map_x, map_y, cv2.INTER_LINEAR)
+        slope_y = cv2.remap(along_y, map_x, map_y, cv2.INTER_LINEAR)
+        across += (slope_x * normals[:, None, 0] + slope_y * normals[:, None, 1]) ** 2
+        beside += (slope_y * normals[:, None, 0] - slope_x * normals[:, None, 1]) ** 2
+    strength = np.where(inside, across - 2 * beside, 0)
+    noise = around.noise
     window = strength * np.exp(-0.5 * (offsets / (0.6 * band)) ** 2)
     best = window[:, 1:-1].argmax(1) + 1
     row = np.arange(count)
