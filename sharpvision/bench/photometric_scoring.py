@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from sharpvision.solvers.solution import Solution
 
 METHODS = ("least_squares", "robust", "physics")
+OTHER_METHODS = ("uncalibrated",)
+"""Methods that run where they are asked for."""
 
 
 def methods_of(options: Options, default: tuple[str, ...] = METHODS) -> tuple[str, ...]:
     """The methods asked for, or the suite's own; raises `InputError` for one that is not there."""
     for method in options.methods:
-        if method not in METHODS:
-            raise InputError(f"method {method!r}", f"one of {', '.join(METHODS)}", repr(method), "use one of these")
+        known = METHODS + OTHER_METHODS
+        if method not in known:
+            raise InputError(f"method {method!r}", f"one of {', '.join(known)}", repr(method), "use one of these")
     return options.methods or default
 
 
@@ -34,7 +37,7 @@ def settings_of(method: str, light_count: int, residual: bool | None = None) -> 
     >>> settings_of("robust", 20), settings_of("physics", 20)["residual"]
     ({'light_count': 20, 'residual': None}, True)
     """
-    if method == "physics":
+    if method in ("physics", "uncalibrated"):
         residual = True if residual is None else residual
     return {"light_count": light_count, "residual": residual}
 
@@ -91,6 +94,24 @@ def angular_errors_deg(normals: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
     return torch.where(missing, 90.0, angle)
 
 
+def light_errors(solution: Solution, observations: PhotometricObservations) -> dict[str, float]:
+    """Mean angle between estimated and true light directions, and mean relative error of the intensities.
+
+    Intensities up to one factor for each channel, the least-squares one: the albedo's scale and colour are not known.
+    """
+    import torch
+
+    from sharpvision.core.vectors import angle
+
+    found, truth = solution.values["light_directions"].double(), observations.light_directions
+    errors = {"light_error_deg": float(torch.rad2deg(angle(found, truth)).mean())}
+    if "light_intensities" in solution.values:
+        ratio = solution.values["light_intensities"].double() / observations.light_intensities
+        scaled = ratio * (ratio.sum(0) / (ratio * ratio).sum(0))
+        errors["light_intensity_error_percent"] = 100.0 * float((scaled - 1.0).abs().mean())
+    return errors
+
+
 def scores(solution: Solution, observations: PhotometricObservations) -> dict[str, float]:
     """Metrics of one solution: errors where the truth is known, the share of the signal that nothing explains, and
     the fitted light distance, where the method has them."""
@@ -104,6 +125,8 @@ def scores(solution: Solution, observations: PhotometricObservations) -> dict[st
         found["p90_angular_error_deg"] = float(torch.quantile(errors, 0.9))
     if "neither" in solution.explained:
         found["unexplained_percent"] = 100.0 * float(solution.explained["neither"])
+    if "light_directions" in solution.values and observations.calibration == "full":
+        found |= light_errors(solution, observations)
     if "inverse_light_distance" in solution.values:
         found["inverse_distance_per_side"] = float(solution.values["inverse_light_distance"])
     for name, value in found.items():

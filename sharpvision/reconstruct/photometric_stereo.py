@@ -58,20 +58,20 @@ def photometric_stereo(
     solve = METHODS[method]
     if observations.light_distance is not None and light_distance == "fit":
         light_distance = observations.light_distance
-    _check(observations, light_distance)
+    _check(observations, light_distance, lights_known=method != "uncalibrated")
     options = PhotometricOptions(seed, light_distance, residual, progress or (lambda stage, done: None))
     solution = solve(observations, options)
     solution.method, solution.observations = method, observations
     solution.notes = [*observations.notes, *solution.notes]
     solution.settings = {
         "light_count": observations.light_count, "seed": seed, "light_distance": light_distance,
-        "residual": residual if method == "physics" else None, **solution.settings,
+        "residual": residual if method in ("physics", "uncalibrated") else None, **solution.settings,
     }  # fmt: skip
     solution.seconds = time.perf_counter() - started
     return solution
 
 
-def _check(observations: PhotometricObservations, light_distance: float | str) -> None:
+def _check(observations: PhotometricObservations, light_distance: float | str, *, lights_known: bool) -> None:
     """What a caller from Python can get wrong and a reader of files has refused already."""
     if isinstance(light_distance, str) and light_distance not in ("fit", "infinite"):
         expected = "fit, infinite or a number of mask sides"
@@ -81,4 +81,5 @@ def _check(observations: PhotometricObservations, light_distance: float | str) -
         raise InputError("light distance", expected, str(light_distance), "give a distance, or infinite")
     if not observations.mask.any():
         raise InputError(observations.name, "a mask with a pixel inside", "an empty mask", "check the mask")
-    check_spread(Path(observations.name), observations.light_directions.numpy())
+    if lights_known:
+        check_spread(Path(observations.name), observations.light_directions.numpy())

@@ -1,4 +1,4 @@
-"""The three methods as registered: each reads the observations, solves, and assembles a `Solution`."""
+"""The methods as registered: each reads the observations, solves, and assembles a `Solution`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from sharpvision.core.errors import InputError
 from sharpvision.data.observations import PhotometricObservations
 from sharpvision.reconstruct.photometric import lambertian_maps
 from sharpvision.reconstruct.photometric.least_squares import least_squares_normals
+from sharpvision.reconstruct.photometric.near.solution import solve_near
 from sharpvision.reconstruct.photometric.options import METHODS, PhotometricOptions
 from sharpvision.reconstruct.photometric.physics import solve_physics
 from sharpvision.reconstruct.photometric.physics_solution import physics_solution
@@ -42,13 +43,30 @@ def robust(observations: PhotometricObservations, options: PhotometricOptions) -
 
 @METHODS.register("physics")
 def physics(observations: PhotometricObservations, options: PhotometricOptions) -> Solution:
-    """Analysis by synthesis; see `sharpvision.reconstruct.photometric.physics`."""
+    """Analysis by synthesis; see `sharpvision.reconstruct.photometric.physics`, and `near` for lights at known places."""
+    _check_size(observations, "--method robust")
+    if observations.point_lights is not None:
+        return solve_near(observations, options)
+    result = solve_physics(gather(observations), options)
+    return physics_solution(observations, result)
+
+
+@METHODS.register("uncalibrated")
+def uncalibrated(observations: PhotometricObservations, options: PhotometricOptions) -> Solution:
+    """Lights unknown; see `sharpvision.reconstruct.photometric.uncalibrated.solve`."""
+    from sharpvision.reconstruct.photometric.uncalibrated.assembling import uncalibrated_solution
+    from sharpvision.reconstruct.photometric.uncalibrated.solve import solve_uncalibrated
+
+    _check_size(observations, "a smaller mask")
+    return uncalibrated_solution(observations, solve_uncalibrated(observations, options))
+
+
+def _check_size(observations: PhotometricObservations, instead: str) -> None:
+    """`InputError` for more observations than the physics solver can hold."""
     count = int(observations.mask.sum()) * observations.light_count
     if count > LARGEST_PHYSICS:
         fits = int(max(observations.shape) * (LARGEST_PHYSICS / count) ** 0.5)
         raise InputError(
-            observations.name, f"at most {LARGEST_PHYSICS:,} observations (pixels x lights) for physics", f"{count:,}",
-            f"reduce the images (--max-size {fits}) or use --method robust",
+            observations.name, f"at most {LARGEST_PHYSICS:,} observations (pixels x lights) for this method",
+            f"{count:,}", f"reduce the images (--max-size {fits}) or use {instead}",
         )  # fmt: skip
-    result = solve_physics(gather(observations), options)
-    return physics_solution(observations, result)
