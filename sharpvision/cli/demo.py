@@ -13,7 +13,7 @@ from sharpvision.cli.exits import ends_well
 from sharpvision.cli.photometric_run import Request, solve_and_write
 
 if TYPE_CHECKING:
-    from sharpvision.data import PhotometricObservations
+    from sharpvision.reconstruct.capture import Capture
 
 PHOTOMETRIC_EXAMPLE = "photometric/figurine"
 
@@ -34,10 +34,10 @@ def photometric(
 ) -> int:
     """Photometric stereo on a path-traced object whose true normals are known."""
 
-    def read(progress: Callable[[int, int], None]) -> PhotometricObservations:
-        from sharpvision.data import ReadOptions, read_photometric
+    def prepare(progress: Callable[[str, float], None]) -> Capture:
+        from sharpvision.reconstruct.capture import CaptureOptions, prepare_capture
 
-        return read_photometric(example, ReadOptions(), progress)
+        return prepare_capture(example, CaptureOptions(remember=False), progress)
 
     with importlib.resources.as_file(importlib.resources.files("scenes") / PHOTOMETRIC_EXAMPLE) as example:
-        return solve_and_write(Request(out, overwrite=overwrite, json=json), read)
+        return solve_and_write(Request(out, overwrite=overwrite, json=json), prepare)

@@ -1,4 +1,4 @@
-"""Reserve OUT, read, solve with a progress bar, write, say what came out: photometric stereo as a command."""
+"""Reserve OUT, prepare, solve with a progress bar, write, say what came out: photometric stereo as a command."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from sharpvision.cli.exits import NOT_CONVERGED, Interruption, stdout_for_result
 
 if TYPE_CHECKING:
     from sharpvision.data import PhotometricObservations
+    from sharpvision.reconstruct.capture import Capture
     from sharpvision.solvers import Solution
 
-    Reader = Callable[[Callable[[int, int], None]], PhotometricObservations]
+    Preparer = Callable[[Callable[[str, float], None]], Capture]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Request:
     json: bool = False
 
 
-def solve_and_write(request: Request, read: Reader) -> int:
+def solve_and_write(request: Request, prepare: Preparer) -> int:
     """Everything between the parsed command and its exit code, which is returned.
 
     OUT is reserved first, so that a refusal comes before the work; a first Ctrl-C ends the solve and its last values
@@ -47,9 +48,10 @@ def solve_and_write(request: Request, read: Reader) -> int:
             with OutputFolder(request.out, request.overwrite) as folder:  # before torch: a refusal comes at once
                 from sharpvision.report.photometric import write_files
 
-                solution = _solve(request, _read(read))
+                capture = _prepare(prepare)
+                solution = _solve(request, capture.observations)
                 with interruption.deferred():
-                    record = write_files(solution, folder)
+                    record = write_files(solution, folder, capture.findings)
                     out = folder.commit()
         if request.json:
             from sharpvision.report.result import as_json
@@ -64,11 +66,11 @@ def solve_and_write(request: Request, read: Reader) -> int:
     return NOT_CONVERGED if request.strict and solution.status != "converged" else 0
 
 
-def _read(read: Reader) -> PhotometricObservations:
+def _prepare(prepare: Preparer) -> Capture:
     from sharpvision.report.progress import ProgressBar
 
     with ProgressBar("photographs", None, Console(stderr=True)) as progress:
-        return read(lambda done, total: progress("reading", done / total))
+        return prepare(progress)
 
 
 def _solve(request: Request, observations: PhotometricObservations) -> Solution:

@@ -38,7 +38,7 @@ class Plan:
     gains: NDArray[np.float32]
     cosines: NDArray[np.float64]
     capture: CaptureFile
-    response: Literal["linear", "srgb"] | None = None
+    response: Literal["linear", "srgb", "unknown"] | None = None
     mask: Path | None = None
     max_size: int | None = None
 

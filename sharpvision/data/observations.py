@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
-
 
 Calibration = Literal["full", "directions", "none"]
 """What is known of the lights: all, directions without intensities, or nothing."""
@@ -36,6 +35,7 @@ class Tile:
     mask: Tensor
 
 
+@runtime_checkable
 class ImageSource(Protocol):
     """Reads rows `top` to `bottom` of all images as linear float32 (N, h, W, 3) and their validity (N, h, W) uint8."""
 

@@ -37,7 +37,7 @@ class ReadOptions:
 
     light_count: int | None = None
     mask: str | Path | None = None
-    response: Literal["linear", "srgb"] | None = None
+    response: Literal["linear", "srgb", "unknown"] | None = None
     max_size: int | None = None
     focal: float | None = None
     lights: Wanted = "full"
@@ -126,8 +126,8 @@ def _placed(
 
 def _check_options(options: ReadOptions) -> None:
     """`InputError` for settings out of range."""
-    if options.response not in (None, "linear", "srgb"):
-        raise InputError("--response", "linear or srgb", repr(options.response), "use one of these")
+    if options.response not in (None, "linear", "srgb", "unknown"):
+        raise InputError("--response", "linear, srgb or unknown", repr(options.response), "use one of these")
     if options.max_size is not None and options.max_size < 2:
         raise InputError("--max-size", "at least 2 pixels", f"{options.max_size}", "use a larger size")
     if options.focal is not None and not (math.isfinite(options.focal) and options.focal > 0):

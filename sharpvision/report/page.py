@@ -31,8 +31,10 @@ HEADLINES = {
 SHARES = {"physics": "physics", "residual": "learned residual", "neither": "neither"}
 
 
-def build_page(solution: Solution, figures: Mapping[str, Any]) -> str:
+def build_page(solution: Solution, figures: Mapping[str, Any], findings: Any = None) -> str:
     """The page as HTML: style, scripts, pictures and geometry inside, no request to anywhere, for any solution.
+
+    `findings` of a prepared capture get a section of their own.
 
     `figures` are the plain numbers and words of `result.json`; where a solution lacks a part (depth, std, truth,
     predicted images, history), its section is left out. Names from outside are escaped.

@@ -22,17 +22,19 @@ from sharpvision.solvers import Solution
 _NOT_PARAMETERS = {"normals", "depth", "predicted", "predicted_physics", "predicted_lights"}
 
 
-def write(solution: Solution, out: str | Path, overwrite: bool = False) -> Path:
+def write(solution: Solution, out: str | Path, overwrite: bool = False, findings: Any = None) -> Path:
     """Write the output folder `out` whole or not at all, and return its path.
+
+    `findings` of a prepared capture (`Capture.findings`) get a section of the page.
 
     Raises `InputError` where `out` exists and `overwrite` is not set, is not an earlier output, or can't be written.
     """
     with OutputFolder(out, overwrite) as folder:
-        write_files(solution, folder)
+        write_files(solution, folder, findings)
         return folder.commit()
 
 
-def write_files(solution: Solution, folder: OutputFolder) -> dict[str, Any]:
+def write_files(solution: Solution, folder: OutputFolder, findings: Any = None) -> dict[str, Any]:
     """Write all files into a reserved folder (not yet committed); returns what `result.json` holds."""
     record = result(solution)
     maps = photometric_maps(solution)
@@ -45,7 +47,8 @@ def write_files(solution: Solution, folder: OutputFolder) -> dict[str, Any]:
         if mesh is not None:
             (folder.path / "mesh.glb").write_bytes(glb(mesh))
             (folder.path / "mesh.ply").write_bytes(ply(mesh))
-        (folder.path / "report.html").write_text(build_page(solution, record["figures"]), encoding="utf-8")
+        page = build_page(solution, record["figures"], findings)
+        (folder.path / "report.html").write_text(page, encoding="utf-8")
         (folder.path / RESULT).write_text(as_json(record), encoding="utf-8")
     return record
 

@@ -141,7 +141,7 @@ def test_one_line_names_file_expectation_finding_and_cure(
     (ReadOptions(max_size=0), "--max-size: expected at least 2 pixels, found 0"),
     (ReadOptions(focal=-1), "--focal: expected a focal length in pixels above zero, found -1"),
     (ReadOptions(focal=float("nan")), "--focal: .* found nan"),
-    (ReadOptions(response="gamma"), "--response: expected linear or srgb, found 'gamma'"),  # type: ignore[arg-type]
+    (ReadOptions(response="gamma"), "--response: expected linear, srgb or unknown, found 'gamma'"),  # type: ignore[arg-type]
     (ReadOptions(mask="nowhere.png"), r"nowhere\.png: expected an image .* found nothing of that name"),
 ])  # fmt: skip
 def test_bad_options(tmp_path: Path, options: ReadOptions, message: str) -> None:

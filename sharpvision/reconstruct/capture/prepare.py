@@ -1,0 +1,150 @@
+"""From a folder of photographs as a person has them to observations: decoded, cleaned, calibrated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from sharpvision.core.errors import InputError
+from sharpvision.data.capture_file import CaptureFile, read_capture_file
+from sharpvision.data.layout import find_layout
+from sharpvision.data.lights import check_spread
+from sharpvision.data.lights_file import FileLights
+from sharpvision.data.observations import PhotometricObservations
+from sharpvision.data.photometric import ReadOptions, mask_of, read_photometric
+from sharpvision.reconstruct.capture.ball_lights import ball_of_folder, find_ball, lens_of
+from sharpvision.reconstruct.capture.capture import BallFinding, Capture, Findings
+from sharpvision.reconstruct.capture.options import CaptureOptions
+from sharpvision.reconstruct.capture.remember import remember_capture
+
+Progress = Callable[[str, float], None]
+
+
+def prepare_capture(
+    folder: str | Path, options: CaptureOptions | None = None, progress: Progress | None = None
+) -> Capture:
+    """Observations from photographs with or without known lights, and what was found out on the way.
+
+    In this order: decoding, exposures undone, the dark frame subtracted, the camera's response, shake removed,
+    photographs that do not belong left out, the object's mask, the mirror ball, lights. A part that has nothing to do
+    leaves the photographs untouched, so that a folder with lights and a mask gives what `read_photometric` gives.
+    What was learned goes to the folder's `capture.json` and `lights.json` (`options.remember`), so that the next run
+    needs no options; a person's own `lights.json` or `light_directions.txt` is never written over.
+    `progress(stage, done)` is called with done in [0, 1]. Raises `InputError` (one line) where the photographs do not
+    allow what was asked for.
+    """
+    options = (options or CaptureOptions()).checked()
+    folder = Path(folder)
+    capture_file = read_capture_file(folder) or CaptureFile()
+    work = _Preparation(folder, options, options.completed(folder, capture_file), capture_file, progress or _silent)
+    return work.run()
+
+
+def _silent(stage: str, done: float) -> None:
+    """No progress is shown."""
+
+
+@dataclass
+class _Preparation:
+    """The state of one preparation: `asked` are the caller's options, `settled` those with the capture file's."""
+
+    folder: Path
+    asked: CaptureOptions
+    settled: CaptureOptions
+    capture_file: CaptureFile
+    progress: Progress
+
+    def run(self) -> Capture:
+        observations = self._read()
+        lights = None
+        findings = Findings()
+        if self._needs_ball():
+            self.progress("mirror ball", 0.6)
+            found = self._ball(observations)
+            observations, lights = _lit_by_ball(observations, found, self.settled.read.lights)
+            findings = replace(findings, ball=found)
+        if self.settled.read.light_count is not None:
+            observations = _fewer(observations, self.settled.read.light_count)
+        capture = Capture(observations, findings, lights, self._learned(findings))
+        self.progress("done", 1.0)
+        return remember_capture(self.folder, capture) if self.settled.remember else capture
+
+    def _read(self) -> PhotometricObservations:
+        """All photographs, their lights too where no ball is to give them."""
+        wanted = "none" if self._needs_ball() else self.settled.read.lights
+        read = replace(self.settled.read, lights=wanted, light_count=None)
+        return read_photometric(self.folder, read, lambda done, total: self.progress("reading", 0.5 * done / total))
+
+    def _needs_ball(self) -> bool:
+        """Whether lights come from a ball: it was asked for, or lights are wanted and the folder has none."""
+        if self.asked.ball is not None or self.asked.ball_folder is not None:
+            return True
+        if self.settled.read.lights == "none":
+            return False
+        layout = find_layout(self.folder, mask_of(self.folder, self.settled.read, self.capture_file))
+        return layout.lights is None and layout.directions is None
+
+    def _ball(self, observations: PhotometricObservations) -> BallFinding:
+        settled, where = self.settled, str(self.folder)
+        if settled.ball_folder is not None:
+            read = ReadOptions(response=settled.read.response, focal=settled.read.focal)
+            return ball_of_folder(Path(settled.ball_folder), read, observations)
+        hint = None
+        if isinstance(settled.ball, tuple):
+            scale = self._scale(observations)
+            hint = (settled.ball[0] * scale, settled.ball[1] * scale, settled.ball[2] * scale)
+        try:
+            return find_ball(observations, hint, lens_of(observations), where, in_frame=True)
+        except InputError as error:
+            if settled.ball is not None:
+                raise
+            raise InputError(self.folder, "lights (lights.json, light_directions.txt) or a mirror ball in the picture",
+                             f"no lights, and {error.found} for {error.expected}",
+                             "put a ball in, name a folder with one (--ball-folder), or use --method uncalibrated",
+                             ) from error  # fmt: skip
+
+    def _scale(self, observations: PhotometricObservations) -> float:
+        """Pixels of the observations in one of the photographs on disk."""
+        return 1.0
+
+    def _learned(self, findings: Findings) -> dict[str, Any]:
+        """Keys for the capture file: what was asked for and what was found."""
+        learned: dict[str, Any] = {}
+        if findings.ball is not None and findings.ball.in_frame:
+            ball = findings.ball.ball
+            learned["ball"] = [round(float(value), 2) for value in (*ball.centre, ball.radius)]
+        return learned
+
+
+def _lit_by_ball(
+    observations: PhotometricObservations, found: BallFinding, wanted: str
+) -> tuple[PhotometricObservations, FileLights]:
+    """The observations under the ball's lights, without the photographs that show no highlight."""
+    kept = [int(i) for i in np.flatnonzero(found.lights.found)]
+    directions = found.lights.directions[kept]
+    names = tuple(observations.image_names[i] for i in kept)
+    where = f"sharpvision: mirror ball {'in the picture' if found.in_frame else 'in a folder of its own'}"
+    lights = FileLights(directions, None, None, names, source=where)
+    check_spread(Path(observations.folder), directions)
+    lit = replace(
+        observations,
+        source=observations.source.select(kept),
+        light_directions=torch.from_numpy(directions),
+        light_intensities=torch.ones(len(kept), 3, dtype=torch.float64),
+        image_names=names,
+        calibration="directions" if wanted == "directions" else "full",
+        notes=(*observations.notes, *found.ball.notes, *found.lights.notes),
+    )
+    return lit, lights
+
+
+def _fewer(observations: PhotometricObservations, count: int) -> PhotometricObservations:
+    if not 3 <= count <= observations.light_count:
+        raise InputError("--light-count", f"a number from 3 to {observations.light_count}", f"{count}",
+                         "use one in that range")  # fmt: skip
+    return observations.with_lights(count)
