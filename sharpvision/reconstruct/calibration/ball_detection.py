@@ -27,12 +27,14 @@ class Ball:
     """A mirror ball: its `outline` in pixels and what speaks for it.
 
     `contour_rms_px` is the scatter of the edge points on the outline, `support` the share of the outline that has them,
-    `edge_points` (M, 2) those; `highlights` what was found inside; `confidence` from 0 to 1; `notes` to be read.
+    `edge_points` (M, 2) those, `growth_px` by how much the outline was moved out of them (a rim that mirrors its
+    background); `highlights` what was found inside; `confidence` from 0 to 1; `notes` to be read.
     """
 
     outline: SphereOutline
     contour_rms_px: float
     support: float
+    growth_px: float
     edge_points: NDArray[np.float64]
     highlights: Highlights
     confidence: float
@@ -79,6 +81,8 @@ def detect_balls(images: NDArray[np.float32], *, count: int, lens: Lens | None =
         ball = _judged(images, fitted)
         if ball is not None:
             balls.append(ball)
+    # A ring inside a ball is a reflection in it, such as the border of the table; the ball is the outermost.
+    balls = [ball for ball in balls if not any(_reflected_in(ball, other) for other in balls)]
     balls.sort(key=lambda ball: -ball.confidence)
     chosen: list[Ball] = []
     for ball in balls:
@@ -120,6 +124,12 @@ def _apart(one: Ball, other: Ball) -> bool:
     return float(np.hypot(*np.subtract(one.centre, other.centre))) > 0.9 * (one.radius + other.radius)
 
 
+def _reflected_in(one: Ball, other: Ball) -> bool:
+    apart = float(np.hypot(*np.subtract(one.centre, other.centre)))
+    inside = apart + one.radius < other.radius + 2 and one.radius < other.radius - 1
+    return inside and other.support > 0.6 * one.support
+
+
 def _judged(images: Image, fitted: FittedOutline) -> Ball | None:
     """The ball, where its highlights say that it is a mirror; else None."""
     highlights = find_highlights(images, fitted.outline)
@@ -131,7 +141,22 @@ def _judged(images: Image, fitted: FittedOutline) -> Ball | None:
         share * min(fitted.support / 0.8, 1.0) / (1 + fitted.rms_px**2) * (1 - 1 / contrast)
         * (1 - 0.5 * float(highlights.rivals.mean()))
     )  # fmt: skip
-    return Ball(fitted.outline, fitted.rms_px, fitted.support, fitted.points, highlights, confidence)
+    return Ball(fitted.outline, fitted.rms_px, fitted.support, fitted.growth_px, fitted.points, highlights,
+                confidence, _notes(fitted))  # fmt: skip
+
+
+def _notes(fitted: FittedOutline) -> tuple[str, ...]:
+    """Says where a circle was fitted to what is an ellipse: a second harmonic of the distances that is more than noise."""
+    if fitted.outline.lens.focal_px is not None:
+        return ()
+    away = fitted.points - np.asarray(fitted.outline.centre)
+    angle = np.arctan2(away[:, 1], away[:, 0])
+    system = np.stack([np.ones_like(angle), np.cos(angle), np.sin(angle), np.cos(2 * angle), np.sin(2 * angle)], axis=1)
+    solved, *_ = np.linalg.lstsq(system, fitted.outline.distance(fitted.points), rcond=None)
+    stretch = float(np.hypot(solved[3], solved[4]))
+    if stretch < max(0.2, 0.01 * fitted.outline.radius):
+        return ()
+    return (f"the ball's outline is {2 * stretch:.1f} px longer than wide: give the focal length (perspective)",)
 
 
 def _moves(highlights: Highlights, outline: SphereOutline) -> bool:

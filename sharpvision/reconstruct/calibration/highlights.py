@@ -90,6 +90,7 @@ def _one(result: Highlights, index: int, moving: NDArray[np.float32], patch: NDA
     order = np.argsort(np.where(compact, sums, -1))
     best = int(order[-1])
     own = labels == best
+    peak = float(light[own].max())
     size = max(int(np.ceil(1.5 * np.sqrt(areas[best] / np.pi))), 2)
     around = cv2.dilate(own.astype(np.uint8), _disc_kernel(size)).astype(bool)
     glare = cv2.dilate(own.astype(np.uint8), _disc_kernel(3 * size)).astype(bool)

@@ -118,12 +118,15 @@ def lights_from_ball(images: NDArray[np.float32], ball: Ball, names: Sequence[st
     spread = max(ball.contour_rms_px, 0.05)
     # Neighbouring edge points share pixels and blur: about one in two pixels of contour tells something new.
     covariance = outline_covariance(ball.outline, ball.edge_points[::2], spread)
+    doubt = np.subtract(ball.outline.grown(max(0.5 * ball.growth_px, 0.1)).parameters, ball.outline.parameters)
+    covariance = covariance + np.outer(doubt, doubt)
     std_deg = direction_std_deg(highlights.positions, highlights.std_px, ball.outline, covariance)
     std_deg = np.where(found, np.clip(np.nan_to_num(std_deg, nan=90.0), 0, 90), np.nan)
     directions = np.where(found[:, None], reflected.directions, np.nan)
     flux = np.where(found[:, None], highlights.flux, np.nan)
     brightness = flux / max(float(np.nanmax(flux)), 1e-12)
-    return BallLights(directions, std_deg, found, brightness, highlights.saturated, _notes(highlights, found, names))
+    return BallLights(directions, std_deg, found, brightness, highlights.saturated,
+                      (*ball.notes, *_notes(highlights, found, names)))  # fmt: skip
 
 
 def _notes(highlights: Highlights, found: NDArray[np.bool_], names: Sequence[str]) -> tuple[str, ...]:

@@ -72,6 +72,13 @@ class SphereOutline:
         x, y, z = (float(value) for value in np.asarray(self.parameters) + change)
         return SphereOutline((x, y, z), self.lens)
 
+    def grown(self, pixels: float) -> SphereOutline:
+        """Larger by so many pixels, about the same centre (perspective: to first order)."""
+        if self.lens.focal_px is None:
+            return self.moved(np.array([0.0, 0.0, pixels]))
+        half = self.angular_radius * (1 + pixels / self.radius)
+        return self.moved(self.direction / np.cos(half) - np.asarray(self.parameters))
+
     @property
     def angular_radius(self) -> float:
         """Half the angle that the sphere fills, in radians; zero for an orthographic camera."""
