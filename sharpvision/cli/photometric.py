@@ -24,6 +24,7 @@ class Method(StrEnum):
     robust = "robust"
     least_squares = "least_squares"
     semicalibrated = "semicalibrated"
+    semicalibrated = "semicalibrated"
     uncalibrated = "uncalibrated"
 
     @property
@@ -124,6 +125,10 @@ def photometric(  # noqa: PLR0913  (a command has as many parameters as options)
     align: Annotated[
         bool | None, typer.Option("--align/--no-align", help="Undo the shake of a hand-held camera.")
     ] = None,
+    exposures_folder: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Exposures of one still scene, for the camera's response."),
+    ] = None,
     remember: Annotated[
         bool, typer.Option("--remember/--no-remember", help="Write what is learned into FOLDER, for the next run.")
     ] = True,
@@ -153,7 +158,8 @@ def photometric(  # noqa: PLR0913  (a command has as many parameters as options)
         values: Any = response.value if response else None
         read = ReadOptions(light_count, None if made else mask, values, max_size, focal, method.lights)
         options = CaptureOptions(
-            read, _numbers(ball), ball_folder, _numbers(gray_card, round), dark_frame, made, align, remember
+            read, _numbers(ball), ball_folder, _numbers(gray_card, round), dark_frame, made, align, exposures_folder,
+            remember,
         )
         return prepare_capture(folder, options, progress)
 

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from sharpvision.data.json_document import Location, Strict, in_json, read_object, validated
 from sharpvision.data.whole_file import write_whole
+from sharpvision.sensor.response_curve import ResponseCurve
 
 NAME = "capture.json"
 OPENCV_FRAME = "x right, y down, z forward"
@@ -41,6 +43,33 @@ class CaptureCamera(Strict):
         return self
 
 
+class ResponseEntry(Strict):
+    """The camera's response as the parameters of a `ResponseCurve`.
+
+    >>> ResponseEntry(srgb=1.0).curve.linear(np.array([0.5])).round(4).tolist()
+    [0.214]
+    """
+
+    exponent: float = 1.0
+    srgb: float = 0.0
+    shoulder: float = 0.0
+    midtone: float = 0.0
+
+    @property
+    def curve(self) -> ResponseCurve:
+        """The curve from codes to linear values."""
+        return ResponseCurve(self.exponent, self.srgb, self.shoulder, self.midtone)
+
+    @model_validator(mode="after")
+    def _rises(self) -> ResponseEntry:
+        if not ResponseCurve.rises(np.array([self.exponent, self.srgb, self.shoulder, self.midtone])):
+            raise ValueError("a response curve rises all over")
+        return self
+
+
+GivenResponse = Literal["linear", "srgb", "unknown"] | ResponseCurve
+
+
 class LightDistance(Strict):
     """Distance of the lights from the object, in sides of the mask's bounding box (the longer one) or a length."""
 
@@ -51,10 +80,10 @@ class LightDistance(Strict):
 class CaptureFile(Strict):
     """Contents of `capture.json`; every key may be left out, and a key that is not listed here is an error.
 
-    `response`: linear, srgb or unknown; `bits`: true depth of the values; `lights_frame`: of the folder's light
-    directions; `exposures`: one for each photograph, any unit; `white_level`: value of a float image at which the
-    sensor saturates; `light_distance`: a number of mask sides, "infinite", or an object with value and unit;
-    `object_distance` from the camera to the object's middle, in `length_unit` (near lights need it).
+    `response`: linear, srgb, unknown or the parameters of a curve; `bits`: true depth of the values; `lights_frame`: of
+    the folder's light directions; `exposures`: one for each photograph, any unit; `white_level`: value of a float image
+    at which the sensor saturates; `light_distance`: a number of mask sides, "infinite", or an object with value and
+    unit; `object_distance` from the camera to the object's middle, in `length_unit` (near lights need it).
     How the photographs are prepared (pixels of the upright photographs, names relative to the folder): `ball` x, y, r
     of a mirror ball in the picture, or "auto"; `ball_folder`: photographs of one under the same lights; `gray_card`
     x, y, w, h; `dark_frame`: a photograph with the lamp off; `mask`: an image; `align`: whether the camera shook;
@@ -64,7 +93,7 @@ class CaptureFile(Strict):
     12
     """
 
-    response: Literal["linear", "srgb", "unknown"] | None = None
+    response: Literal["linear", "srgb", "unknown"] | ResponseEntry | None = None
     bits: Annotated[int, Field(ge=1, le=32, strict=True)] | None = None
     lights_frame: LightsFrame = "x right, y up, z to the camera"
     length_unit: str = "px"
@@ -135,6 +164,7 @@ def remember(folder: Path, learned: Mapping[str, Any]) -> bool:
 
 _UNIONS = {
     "light_distance": "a number of mask sides above zero, 'infinite', or {'value': .., 'unit': ..}",
+    "response": "'linear', 'srgb', 'unknown' or a rising curve {'exponent': .., 'srgb': ..}",
     "ball": "x, y and radius in pixels, or 'auto'",
 }
 """What a key takes that has several forms."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from sharpvision.core.errors import InputError
-from sharpvision.data.capture_file import NAME, CaptureFile
+from sharpvision.data.capture_file import NAME, CaptureFile, GivenResponse, ResponseEntry
 from sharpvision.data.images import Photograph, decode
 from sharpvision.data.masks import read_mask
 from sharpvision.data.observations import Validity
@@ -38,7 +38,7 @@ class Plan:
     gains: NDArray[np.float32]
     cosines: NDArray[np.float64]
     capture: CaptureFile
-    response: Literal["linear", "srgb", "unknown"] | None = None
+    response: GivenResponse | None = None
     mask: Path | None = None
     max_size: int | None = None
 
@@ -176,6 +176,8 @@ def transfer_of(plan: Plan, codes: NDArray[Any]) -> tuple[Transfer, list[str]]:
         raise InputError(f"{plan.paths[0].parent / NAME}, bits", f"at most the {full} bits of {plan.paths[0].name}"
                          if bits > full else "8 for an 8-bit file", f"{bits}", "correct the capture file")  # fmt: skip
     response = plan.response or capture.response
+    if isinstance(response, ResponseEntry):
+        response = response.curve
     if response == "unknown":
         notes.append("the camera's response is unknown and was taken as linear, which bends the normals where it is "
                      "not; if the photographs are ordinary JPEGs or PNGs, use --response srgb")  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from sharpvision.core.errors import InputError
-from sharpvision.data.capture_file import NAME, CaptureFile, read_capture_file
+from sharpvision.data.capture_file import NAME, CaptureFile, GivenResponse, read_capture_file
 from sharpvision.data.exif import focal_px_of
 from sharpvision.data.folder_lights import FolderLights, Wanted, folder_lights, from_middle
 from sharpvision.data.ingest import Plan, Progress, ingest
@@ -37,7 +36,7 @@ class ReadOptions:
 
     light_count: int | None = None
     mask: str | Path | None = None
-    response: Literal["linear", "srgb", "unknown"] | None = None
+    response: GivenResponse | None = None
     max_size: int | None = None
     focal: float | None = None
     lights: Wanted = "full"
@@ -126,7 +125,7 @@ def _placed(
 
 def _check_options(options: ReadOptions) -> None:
     """`InputError` for settings out of range."""
-    if options.response not in (None, "linear", "srgb", "unknown"):
+    if isinstance(options.response, str) and options.response not in ("linear", "srgb", "unknown"):
         raise InputError("--response", "linear, srgb or unknown", repr(options.response), "use one of these")
     if options.max_size is not None and options.max_size < 2:
         raise InputError("--max-size", "at least 2 pixels", f"{options.max_size}", "use a larger size")

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from sharpvision.core.srgb import linear_from_srgb
 from sharpvision.data.observations import Validity
+from sharpvision.sensor.response_curve import ResponseCurve
 
 SATURATION = 0.98
 """Share of the coded range from which a channel counts as saturated; also used by DiLiGenT's pilots."""
-Response = Literal["linear", "srgb"]
+Response = Literal["linear", "srgb"] | ResponseCurve
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Transfer:
         """Linear radiance in the shape of `codes`, 1 at the sensor's limit."""
         if self.container == "float32":
             v = (np.where(np.isposinf(codes), self.brightest, codes) / self.white).astype(np.float32)
-            return linear_from_srgb(v) if self.response == "srgb" else v
+            return self._decoded(v)
         if self.container == "uint16" and self.response == "linear" and self.bits == 16:
             return codes * np.float32(1.0 / 65535.0)
         return self._table[codes]
@@ -87,7 +88,12 @@ class Transfer:
         else:
             level = code // 2 ** (16 - self.bits) if self.left_aligned else np.minimum(code, 2**self.bits - 1)
             coded = np.add(level, 0.5) / 2.0**self.bits
-        v = coded.astype(np.float32)
+        return self._decoded(coded.astype(np.float32))
+
+    def _decoded(self, v: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Values in [0, 1] through the camera's response."""
+        if isinstance(self.response, ResponseCurve):
+            return self.response.linear(v)
         return linear_from_srgb(v) if self.response == "srgb" else v
 
 

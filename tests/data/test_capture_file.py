@@ -47,7 +47,7 @@ def test_light_distance_in_mask_sides(distance: Any, expected: float | None) -> 
     ("[1, 2]", "expected a JSON object, found list"),
     ({"respons": "linear"}, r"capture\.json, respons: expected one of the keys response, exposures, .* 'respons'"),
     ({"camera": {"focal": 3}}, r"camera\.focal: expected one of the keys model, focal_px, .* the unknown key 'focal'"),
-    ({"response": "gamma"}, r"response: expected 'linear', 'srgb' or 'unknown', found \"gamma\""),
+    ({"response": "gamma"}, r"response: expected 'linear', 'srgb', 'unknown' or a rising curve .* found \"gamma\""),
     ({"bits": 0}, r"bits: expected greater than or equal to 1, found 0"),
     ({"bits": "many"}, r"bits: expected a whole number, found \"many\""),
     ({"exposures": [1, -2]}, r"exposures\.1: expected greater than 0, found -2"),

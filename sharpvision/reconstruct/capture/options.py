@@ -22,8 +22,9 @@ class CaptureOptions:
     `read` as for `read_photometric`; `ball`: x, y and radius of a mirror ball in the picture, in pixels of the
     photographs on disk, or "auto" to find it; `ball_folder`: photographs of one under the same lights; `gray_card`:
     x, y, w, h of a matte card; `dark_frame`: a photograph with the lamp off; `made_mask`: "auto" finds the object
-    though there may be a mask, "whole" takes the whole image; `align`: undo the camera's shake; `remember`: write what
-    was learned into the folder.
+    though there may be a mask, "whole" takes the whole image; `align`: undo the camera's shake;
+    `exposures_folder`: exposures of one still scene, for the camera's response; `remember`: write what was learned into
+    the folder.
     """
 
     read: ReadOptions = field(default_factory=ReadOptions)
@@ -33,6 +34,7 @@ class CaptureOptions:
     dark_frame: str | Path | None = None
     made_mask: Literal["auto", "whole"] | None = None
     align: bool | None = None
+    exposures_folder: str | Path | None = None
     remember: bool = True
 
     def checked(self) -> CaptureOptions:

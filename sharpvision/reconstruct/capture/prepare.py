@@ -17,10 +17,13 @@ from sharpvision.data.lights import check_spread
 from sharpvision.data.lights_file import FileLights
 from sharpvision.data.observations import PhotometricObservations
 from sharpvision.data.photometric import ReadOptions, mask_of, read_photometric
+from sharpvision.reconstruct.calibration.response import ResponseEstimate
 from sharpvision.reconstruct.capture.ball_lights import ball_of_folder, find_ball, lens_of
 from sharpvision.reconstruct.capture.capture import BallFinding, Capture, Findings
 from sharpvision.reconstruct.capture.options import CaptureOptions
 from sharpvision.reconstruct.capture.remember import remember_capture
+from sharpvision.reconstruct.capture.response import response_of_capture, response_of_exposures
+from sharpvision.sensor.response_curve import ResponseCurve
 
 Progress = Callable[[str, float], None]
 
@@ -60,25 +63,48 @@ class _Preparation:
     progress: Progress
 
     def run(self) -> Capture:
-        observations = self._read()
-        lights = None
         findings = Findings()
-        if self._needs_ball():
-            self.progress("mirror ball", 0.6)
-            found = self._ball(observations)
-            observations, lights = _lit_by_ball(observations, found, self.settled.read.lights)
-            findings = replace(findings, ball=found)
+        response, estimate = self._response_of_exposures()
+        observations = self._read(response)
+        found = self._ball(observations) if self._needs_ball() else None
+        lit, lights = self._lit(observations, found)
+        if estimate is None and self._response_unknown() and lit.light_directions.isfinite().all():
+            self.progress("camera response", 0.7)
+            estimate = response_of_capture(lit)
+            lit, lights = self._lit(self._read(estimate.curve), found)
+        findings = replace(findings, ball=found, response=estimate)
+        if estimate is not None:
+            lit = replace(lit, notes=(*lit.notes, *_response_notes(estimate)))
         if self.settled.read.light_count is not None:
-            observations = _fewer(observations, self.settled.read.light_count)
-        capture = Capture(observations, findings, lights, self._learned(findings))
+            lit = _fewer(lit, self.settled.read.light_count)
+        capture = Capture(lit, findings, lights, self._learned(findings))
         self.progress("done", 1.0)
         return remember_capture(self.folder, capture) if self.settled.remember else capture
 
-    def _read(self) -> PhotometricObservations:
+    def _read(self, response: ResponseCurve | None) -> PhotometricObservations:
         """All photographs, their lights too where no ball is to give them."""
         wanted = "none" if self._needs_ball() else self.settled.read.lights
-        read = replace(self.settled.read, lights=wanted, light_count=None)
+        given = self.settled.read.response if response is None else response
+        read = replace(self.settled.read, lights=wanted, light_count=None, response=given)
         return read_photometric(self.folder, read, lambda done, total: self.progress("reading", 0.5 * done / total))
+
+    def _response_unknown(self) -> bool:
+        asked = self.asked.read.response
+        return asked == "unknown" or (asked is None and self.capture_file.response == "unknown")
+
+    def _response_of_exposures(self) -> tuple[ResponseCurve | None, ResponseEstimate | None]:
+        if self.asked.exposures_folder is None:
+            return None, None
+        self.progress("camera response", 0.0)
+        estimate = response_of_exposures(Path(self.asked.exposures_folder))
+        return estimate.curve, estimate
+
+    def _lit(
+        self, observations: PhotometricObservations, found: BallFinding | None
+    ) -> tuple[PhotometricObservations, FileLights | None]:
+        if found is None:
+            return observations, None
+        return _lit_by_ball(observations, found, self.settled.read.lights)
 
     def _needs_ball(self) -> bool:
         """Whether lights come from a ball: it was asked for, or lights are wanted and the folder has none."""
@@ -90,6 +116,7 @@ class _Preparation:
         return layout.lights is None and layout.directions is None
 
     def _ball(self, observations: PhotometricObservations) -> BallFinding:
+        self.progress("mirror ball", 0.6)
         settled, where = self.settled, str(self.folder)
         if settled.ball_folder is not None:
             read = ReadOptions(response=settled.read.response, focal=settled.read.focal)
@@ -118,7 +145,15 @@ class _Preparation:
         if findings.ball is not None and findings.ball.in_frame:
             ball = findings.ball.ball
             learned["ball"] = [round(float(value), 2) for value in (*ball.centre, ball.radius)]
+        if findings.response is not None and findings.response.determined:
+            learned["response"] = findings.response.curve.to_json()
         return learned
+
+
+def _response_notes(estimate: ResponseEstimate) -> tuple[str, ...]:
+    if not estimate.determined:
+        return estimate.notes
+    return (f"the camera's response was estimated; its logarithm is known to {estimate.log_std:.2f}", *estimate.notes)
 
 
 def _lit_by_ball(
