@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sharpvision.solvers.solution import Solution
 
 METHODS = ("least_squares", "robust", "physics")
-OTHER_METHODS = ("uncalibrated",)
+OTHER_METHODS = ("semicalibrated", "uncalibrated")
 """Methods that run where they are asked for."""
 
 
@@ -37,7 +37,7 @@ def settings_of(method: str, light_count: int, residual: bool | None = None) -> 
     >>> settings_of("robust", 20), settings_of("physics", 20)["residual"]
     ({'light_count': 20, 'residual': None}, True)
     """
-    if method in ("physics", "uncalibrated"):
+    if method in ("physics", *OTHER_METHODS):
         residual = True if residual is None else residual
     return {"light_count": light_count, "residual": residual}
 
@@ -95,7 +95,8 @@ def angular_errors_deg(normals: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
 
 
 def light_errors(solution: Solution, observations: PhotometricObservations) -> dict[str, float]:
-    """Mean angle between estimated and true light directions, and mean relative error of the intensities.
+    """Mean angle between estimated and true light directions, and mean relative error of the intensities, where they
+    were estimated.
 
     Intensities up to one factor for each channel, the least-squares one: the albedo's scale and colour are not known.
     """
@@ -103,9 +104,11 @@ def light_errors(solution: Solution, observations: PhotometricObservations) -> d
 
     from sharpvision.core.vectors import angle
 
-    found, truth = solution.values["light_directions"].double(), observations.light_directions
-    errors = {"light_error_deg": float(torch.rad2deg(angle(found, truth)).mean())}
-    if "light_intensities" in solution.values:
+    errors = {}
+    if solution.method == "uncalibrated":
+        found, truth = solution.values["light_directions"].double(), observations.light_directions
+        errors["light_error_deg"] = float(torch.rad2deg(angle(found, truth)).mean())
+    if solution.method in OTHER_METHODS:
         ratio = solution.values["light_intensities"].double() / observations.light_intensities
         scaled = ratio * (ratio.sum(0) / (ratio * ratio).sum(0))
         errors["light_intensity_error_percent"] = 100.0 * float((scaled - 1.0).abs().mean())
@@ -125,7 +128,7 @@ def scores(solution: Solution, observations: PhotometricObservations) -> dict[st
         found["p90_angular_error_deg"] = float(torch.quantile(errors, 0.9))
     if "neither" in solution.explained:
         found["unexplained_percent"] = 100.0 * float(solution.explained["neither"])
-    if "light_directions" in solution.values and observations.calibration == "full":
+    if observations.calibration == "full":
         found |= light_errors(solution, observations)
     if "inverse_light_distance" in solution.values:
         found["inverse_distance_per_side"] = float(solution.values["inverse_light_distance"])

@@ -65,7 +65,7 @@ def photometric_stereo(
     solution.notes = [*observations.notes, *solution.notes]
     solution.settings = {
         "light_count": observations.light_count, "seed": seed, "light_distance": light_distance,
-        "residual": residual if method in ("physics", "uncalibrated") else None, **solution.settings,
+        "residual": residual if method in ("physics", "semicalibrated", "uncalibrated") else None, **solution.settings,
     }  # fmt: skip
     solution.seconds = time.perf_counter() - started
     return solution

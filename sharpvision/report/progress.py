@@ -11,8 +11,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.text import Text
 
 # Seconds a million observations (pixels x images) on two cores of 2020, and what every run costs besides.
-_SECONDS_PER_MILLION = {"least_squares": 0.1, "robust": 0.5, "physics": 4.0, "uncalibrated": 6.0}
-_SECONDS_FIXED = {"least_squares": 0.2, "robust": 0.5, "physics": 3.0, "uncalibrated": 20.0}
+_SECONDS_PER_MILLION = {"least_squares": 0.1, "robust": 0.5, "physics": 4.0, "semicalibrated": 4.5, "uncalibrated": 6.0}
+_SECONDS_FIXED = {"least_squares": 0.2, "robust": 0.5, "physics": 3.0, "semicalibrated": 5.0, "uncalibrated": 20.0}
 
 
 def estimated_seconds(method: str, pixels: int, images: int) -> float:

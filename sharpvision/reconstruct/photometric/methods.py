@@ -51,6 +51,15 @@ def physics(observations: PhotometricObservations, options: PhotometricOptions) 
     return physics_solution(observations, result)
 
 
+@METHODS.register("semicalibrated")
+def semicalibrated(observations: PhotometricObservations, options: PhotometricOptions) -> Solution:
+    """Light directions known, intensities not; see `sharpvision.reconstruct.photometric.semicalibrated`."""
+    from sharpvision.reconstruct.photometric.semicalibrated import solve_semicalibrated
+
+    _check_size(observations, "a smaller mask")
+    return solve_semicalibrated(observations, options)
+
+
 @METHODS.register("uncalibrated")
 def uncalibrated(observations: PhotometricObservations, options: PhotometricOptions) -> Solution:
     """Lights unknown; see `sharpvision.reconstruct.photometric.uncalibrated.solve`."""
