@@ -24,7 +24,6 @@ class Method(StrEnum):
     robust = "robust"
     least_squares = "least_squares"
     semicalibrated = "semicalibrated"
-    semicalibrated = "semicalibrated"
     uncalibrated = "uncalibrated"
 
     @property
