@@ -73,12 +73,13 @@ def clearance(
 @wp.kernel
 def shadow_kernel(
     depth: wp.array2d(dtype=float), cells: wp.array(dtype=wp.vec3), lights: wp.array(dtype=wp.vec3),
-    points: wp.array(dtype=wp.vec3), nearest: float, first: int, out: wp.array2d(dtype=float),
+    points: wp.array(dtype=wp.vec3), shares: wp.array(dtype=float), nearest: float, first: int,
+    out: wp.array2d(dtype=float),
 ):  # fmt: skip
     """Soft visibility of every light from one cell; see `cast_shadows`."""
     p = first + wp.tid()
     for j in range(lights.shape[0]):
-        light = light_at(lights[j], points[p])
+        light = light_at(lights[j], points[p] * shares[j])
         blocked = clearance(depth, cells[p], light.direction, 1.0e4, nearest)
         out[p, j] = 1.0 / (1.0 + wp.exp(wp.clamp((blocked - SHADOW_MARGIN) / SHADOW_SOFTNESS, -30.0, 30.0)))
 
@@ -119,13 +120,17 @@ def cells_of(depth: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.stack([columns, rows, depth[mask]], axis=1).astype(np.float32)
 
 
-def cast_shadows(depth: np.ndarray, mask: np.ndarray, lights: np.ndarray, points: np.ndarray) -> np.ndarray:
+def cast_shadows(
+    depth: np.ndarray, mask: np.ndarray, lights: np.ndarray, points: np.ndarray, shares: np.ndarray | None = None
+) -> np.ndarray:
     """Soft visibility (P, N) in [0, 1] of each light from each cell of the mask.
 
     V = 1 / (1 + exp((c - 1) / 0.5)) with c the largest height in pixels of the surface above the ray to the light: a
     ray that touches the surface (c = 0) has V = 0.88. `depth` (H, W) in pixels; `mask` (H, W) bool; `lights` (N, 3)
     float32 unit, OpenCV frame; `points` (P, 3) float32 positions in light distances (zeros for distant lights). The
-    horizon of the cell itself is not counted: that is the cosine's part. Raises `ValueError` for arrays that are not
+    direction to a light is that of lights_j - share_j points_p: `shares` (N,) float32, by default one, make `lights`
+    homogeneous for heights that are a projective map of a surface. The horizon of the cell itself is not counted: that
+    is the cosine's part. Raises `ValueError` for arrays that are not
     contiguous.
 
     >>> depth = np.zeros((1, 30), np.float32)
@@ -141,7 +146,11 @@ def cast_shadows(depth: np.ndarray, mask: np.ndarray, lights: np.ndarray, points
         return out
     surface = np.ascontiguousarray(np.where(mask, depth, np.nan), np.float32)
     nearest = float(cells[:, 2].min())
-    arrays = (as_warp(surface, wp.float32), as_warp(cells, wp.vec3), as_warp(lights, wp.vec3), as_warp(points, wp.vec3))
+    shares = np.ones(len(lights), np.float32) if shares is None else shares
+    arrays = (
+        as_warp(surface, wp.float32), as_warp(cells, wp.vec3), as_warp(lights, wp.vec3), as_warp(points, wp.vec3),
+        as_warp(shares, wp.float32),
+    )  # fmt: skip
     target = as_warp(out, wp.float32)
 
     def band(first: int, last: int, _worker: int) -> None:

@@ -38,17 +38,34 @@ class PhysicsResult:
     notes: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Scheme:
+    """What kinds of light differ in: the `model` of a grid's observations, and the blocks of a round at reduced and at
+    full size."""
+
+    model: Callable[[PixelObservations, PhysicsSettings], SurfaceModel]
+    reduced_blocks: Callable[[SurfaceModel], list[Block]]
+    full_blocks: Callable[[SurfaceModel], list[Block]]
+
+
+def distant_scheme(options: PhotometricOptions) -> Scheme:
+    """Lights of known directions, at a distance that is given or fitted."""
+    free = options.light_distance == "fit"
+    return Scheme(SurfaceModel, lambda model: _reduced_blocks(model, free, options.seed), _full_blocks)
+
+
 def solve_physics(
-    observations: PixelObservations, options: PhotometricOptions, settings: PhysicsSettings | None = None
-) -> PhysicsResult:
-    """Solve the two stages."""
+    observations: PixelObservations, options: PhotometricOptions, settings: PhysicsSettings | None = None,
+    scheme: Scheme | None = None,
+) -> PhysicsResult:  # fmt: skip
+    """Solve the two stages, by default under distant lights."""
     light_distance, seed, progress = options.light_distance, options.seed, options.progress
-    settings = settings or PhysicsSettings()
-    coarse = SurfaceModel(observations.on(observations.grid.reduced(settings.reduced_pixels)), settings)
+    settings, scheme = settings or PhysicsSettings(), scheme or distant_scheme(options)
+    coarse = scheme.model(observations.on(observations.grid.reduced(settings.reduced_pixels)), settings)
     state = coarse.start()
     if not isinstance(light_distance, str):
         state["inverse_distance"] = 1.0 / light_distance if np.isfinite(light_distance) else 0.0
-    blocks = _reduced_blocks(coarse, light_distance == "fit", seed)
+    blocks = scheme.reduced_blocks(coarse)
     first = _stage(coarse, state, blocks, settings.reduced_rounds, settings,
                    lambda done: progress("reduced size", 0.3 * done), "reduced", 3)  # fmt: skip
     if coarse.grid.factor == observations.grid.factor:
@@ -56,7 +73,7 @@ def solve_physics(
         if options.residual and first.status in (Status.CONVERGED, Status.STEP_LIMIT):
             _learn(result, seed)
         return result
-    fine = SurfaceModel(observations, settings)
+    fine = scheme.model(observations, settings)
     if first.status is not Status.CONVERGED and first.status is not Status.STEP_LIMIT:
         return PhysicsResult(fine, fine.carry(coarse, state), first.status, first.message, first.history)
     try:
@@ -65,7 +82,7 @@ def solve_physics(
     except KeyboardInterrupt:
         message = "interrupted between the reduced and the full size: the reduced solution, interpolated"
         return PhysicsResult(fine, fine.carry(coarse, state), Status.INTERRUPTED, message, first.history)
-    second = _stage(fine, fine_state, _full_blocks(fine), settings.full_rounds, settings,
+    second = _stage(fine, fine_state, scheme.full_blocks(fine), settings.full_rounds, settings,
                     lambda done: progress("full size", 0.3 + 0.65 * done), "full")  # fmt: skip
     result = PhysicsResult(fine, fine_state, second.status, second.message, first.history + second.history)
     if options.residual and second.status in (Status.CONVERGED, Status.STEP_LIMIT):

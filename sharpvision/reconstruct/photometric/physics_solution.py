@@ -11,14 +11,16 @@ from torch import Tensor
 from sharpvision.data.observations import PhotometricObservations
 from sharpvision.kernels.reflectance_basis import LOBE_ROUGHNESS
 from sharpvision.reconstruct.photometric.lights import as_arrays, light_distance_figure
-from sharpvision.reconstruct.photometric.maps import Shares, albedo_gauge, as_image, depth_map, shown_lights
+from sharpvision.reconstruct.photometric.maps import DepthMap, Shares, albedo_gauge, as_image, depth_map, shown_lights
 from sharpvision.reconstruct.photometric.physics import PhysicsResult
 from sharpvision.reconstruct.photometric.uncertainty import normal_std_deg
 from sharpvision.solvers.solution import Solution
 
 
-def physics_solution(observations: PhotometricObservations, result: PhysicsResult) -> Solution:
-    """Assemble what `photometric_stereo` returns.
+def physics_solution(
+    observations: PhotometricObservations, result: PhysicsResult, depth: DepthMap | None = None
+) -> Solution:
+    """Assemble what `photometric_stereo` returns; without a `depth` the normals are integrated.
 
     Reflectance weights are those of the basis times the pixel's scale, in the unit in which the 99th percentile of the
     diffuse albedo is 1: radiance = weight x basis(n, l, v), irradiance one. `albedo` is Lambert's weight plus the rough
@@ -28,7 +30,7 @@ def physics_solution(observations: PhotometricObservations, result: PhysicsResul
     weights = state["weights"] * model.scale[:, None, None]
     weights = weights * np.float32(albedo_gauge(weights[..., :2].sum(-1)))
     normals = as_image(mask, state["normals"])
-    depth = depth_map(observations, normals, "bilateral")
+    depth = depth or depth_map(observations, normals, "bilateral")
     shown, shares, images = shown_lights(observations), Shares(), {}
     to_sensor = model.scale[:, None, None] * model.observations.intensities
     full = model.predict(state) * to_sensor

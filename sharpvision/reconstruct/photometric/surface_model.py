@@ -140,7 +140,7 @@ class SurfaceModel:
         )
         direct = self.direct_irradiance(state)
         state["bounce"] = bounced_irradiance(
-            self.grid, state["depth"], state["normals"], direct, albedo, self.settings.bounce_cells
+            self.grid, self.depth_in_cells(state), state["normals"], direct, albedo, self.settings.bounce_cells
         )
         return BlockUpdate(float(state["cost"].mean()), float(state["bounce"].mean()))
 
@@ -166,9 +166,9 @@ class SurfaceModel:
         def up(values: NDArray) -> NDArray:
             return coarse.grid.interpolate(values, self.grid)
 
-        step = coarse.grid.factor // self.grid.factor
         fine: State = {
-            "normals": self.facing(up(state["normals"])), "depth": up(state["depth"]).astype(np.float64) * step,
+            "normals": self.facing(up(state["normals"])),
+            "depth": up(state["depth"]).astype(np.float64) * self.depth_step(coarse),
             "visibility": up(state["visibility"]), "bounce": None if state["bounce"] is None else up(state["bounce"]),
             "inverse_distance": state["inverse_distance"], "gains": state["gains"], "correction": None,
             "weights": up(state["weights"]), "cost": up(state["cost"]),
@@ -176,3 +176,11 @@ class SurfaceModel:
         fine["depth_normals"] = fine["normals"]
         fine["weights"], fine["cost"] = self.pixels(fine).fit_weights(fine["normals"], fine["weights"], 5)
         return fine
+
+    def depth_step(self, coarse: SurfaceModel) -> float:
+        """What a depth of the coarser grid is multiplied by on this one: depth is in cells."""
+        return coarse.grid.factor / self.grid.factor
+
+    def depth_in_cells(self, state: State) -> NDArray[np.float64]:
+        """Depth (P,) in cells of an orthographic view, for light between the surface's own parts."""
+        return state["depth"]

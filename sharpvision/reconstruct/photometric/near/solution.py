@@ -1,0 +1,85 @@
+"""Method `physics` under lamps at known places: blocks of a round, and the depth in length units in its solution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+
+from sharpvision.data.observations import PhotometricObservations
+from sharpvision.reconstruct.photometric.maps import DepthMap, as_image
+from sharpvision.reconstruct.photometric.near.distance import fit_scale
+from sharpvision.reconstruct.photometric.near.model import NearSurfaceModel
+from sharpvision.reconstruct.photometric.near.rig import Rig, rig_of
+from sharpvision.reconstruct.photometric.options import PhotometricOptions
+from sharpvision.reconstruct.photometric.physics import PhysicsResult, Scheme, solve_physics
+from sharpvision.reconstruct.photometric.physics_solution import physics_solution
+from sharpvision.reconstruct.photometric.pixel_observations import PixelObservations, gather
+from sharpvision.reconstruct.photometric.settings import PhysicsSettings
+from sharpvision.reconstruct.photometric.surface_model import State, SurfaceModel
+from sharpvision.solvers.block_descent import Block, BlockUpdate
+from sharpvision.solvers.solution import Solution
+
+
+def solve_near(observations: PhotometricObservations, options: PhotometricOptions) -> Solution:
+    """Normals, reflectance and depth in the observations' length unit; see `near_scheme`."""
+    rig = rig_of(observations)
+    pixels = replace(gather(observations), lights=rig.lights)
+    result = solve_physics(pixels, replace(options, light_distance="fit"), None, near_scheme(rig, options.seed))
+    solution = physics_solution(observations, result, _depth(observations, result))
+    return solution
+
+
+def near_scheme(rig: Rig, seed: int) -> Scheme:
+    """Blocks of a round: reflectance and normals of the pixels given their places, depth by integration, its scale from
+    the lamps' fall-off and parallax, shadows and beams, bounced light."""
+
+    def model(observations: PixelObservations, settings: PhysicsSettings) -> NearSurfaceModel:
+        return NearSurfaceModel(observations, settings, rig)
+
+    return Scheme(model, lambda m: _reduced_blocks(m, seed), lambda m: _full_blocks(m, seed))
+
+
+def _reduced_blocks(given: SurfaceModel, seed: int) -> list[Block]:
+    model, prior = cast(NearSurfaceModel, given), given.settings.depth_prior_reduced
+    rounds = [0]
+
+    def start(state: State) -> BlockUpdate:
+        rounds[0] += 1
+        if rounds[0] > 1:
+            return BlockUpdate(float(state["cost"].mean()), 0.0)
+        model.fit_pixels(state, None, 0.0)
+        return fit_scale(model, state, seed, first=True)
+
+    def pixels(state: State) -> BlockUpdate:
+        return model.fit_pixels(state, state["depth_normals"], prior)
+
+    return [
+        Block("start", start), Block("depth", model.integrate), Block("distance", _scale_block(model, seed)),
+        Block("shadows", model.cast), Block("bounce", model.reflect), Block("pixels", pixels),
+    ]  # fmt: skip
+
+
+def _full_blocks(given: SurfaceModel, seed: int) -> list[Block]:
+    model = cast(NearSurfaceModel, given)
+
+    def pixels(state: State) -> BlockUpdate:
+        return model.fit_pixels(state, state["depth_normals"], model.settings.depth_prior_full)
+
+    return [
+        Block("depth", lambda state: model.integrate(state, 10)), Block("distance", _scale_block(model, seed)),
+        Block("shadows", model.cast), Block("pixels", pixels),
+    ]  # fmt: skip
+
+
+def _scale_block(model: NearSurfaceModel, seed: int) -> Callable[[State], BlockUpdate]:
+    return lambda state: fit_scale(model, state, seed, first=False)
+
+
+def _depth(observations: PhotometricObservations, result: PhysicsResult) -> DepthMap:
+    """The depth of the last integration, in the observations' length unit."""
+    depth = as_image(observations.mask.numpy(), result.state["depth"].astype(np.float32), np.nan)
+    figures = {"depth_model": "perspective", "depth_integration": "bilateral", "depth_status": "converged"}
+    return DepthMap(depth, figures)
