@@ -146,7 +146,7 @@ def _judged(images: Image, fitted: FittedOutline) -> Ball | None:
 
 
 def _notes(fitted: FittedOutline) -> tuple[str, ...]:
-    """Says where a circle was fitted to what is an ellipse: a second harmonic of the distances that is more than noise."""
+    """Says where a circle was fitted to an ellipse: the distances have a second harmonic that is more than noise."""
     if fitted.outline.lens.focal_px is not None:
         return ()
     away = fitted.points - np.asarray(fitted.outline.centre)

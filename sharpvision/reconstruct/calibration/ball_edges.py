@@ -50,8 +50,8 @@ def principal_images(stack: Image, region: NDArray[np.bool_], count: int = PRINC
 def edge_map(images: Image) -> Edges:
     """Edges of the principal images of the logarithm of images (N, H, W, 3), by the structure tensor summed over them.
 
-    The logarithm is that of the value plus a floor near the median, which keeps the sensor's noise down; the strength is
-    the root of the difference of the tensor's eigenvalues.
+    The logarithm is that of the value plus a floor near the median, which keeps the sensor's noise down; the strength
+    is the root of the difference of the tensor's eigenvalues.
     """
     gray = np.maximum(images.mean(-1), 0)
     floor = float(np.clip(np.median(gray), 3e-4, 1e-2))
@@ -130,16 +130,16 @@ class FittedOutline:
 
 
 def refine_outline(gray: Image, outline: SphereOutline, band_px: float) -> FittedOutline | None:
-    """Fit an outline to edges of images (N, H, W) within `band_px` of it, in ever narrower bands down to two pixels; None
-    where there are not enough edges.
+    """Fit an outline to edges of images (N, H, W) within `band_px` of it, in ever narrower bands down to two pixels;
+    None where there are not enough edges.
 
-    Along each normal the strongest edge counts that runs along the outline: g_n^2 - 2 g_t^2 summed over principal images
-    (of the band), with their derivatives across and along the outline; its place is the top of a parabola. Derivatives
-    are taken of linear values, whose steepest place is the edge itself (that of a logarithm lies to the dark side).
+    Along each normal the strongest edge counts that runs along the outline: g_n^2 - 2 g_t^2 summed over principal
+    images (of the band), with their derivatives across and along the outline; its place is the top of a parabola.
+    Derivatives are taken of linear values, whose steepest place is the edge itself (a logarithm's is on the dark side).
 
-    A mirror shows at its rim what is behind it, pressed together: a distance e inside, the ray is turned by 2 sqrt(2 e /
-    radius), so the value is continuous at the outline and its slope goes as e^(-1/2). Blurred, it is steepest inside, by
-    a share of the blur; what a second, stronger blur moves it further in is extrapolated to none.
+    A mirror shows at its rim what is behind it, pressed together: a distance e inside, the ray is turned by
+    2 sqrt(2 e / radius), so the value is continuous at the outline and its slope goes as e^(-1/2). Blurred, it is
+    steepest inside, by a share of the blur; what a second, stronger blur moves it further in is extrapolated to none.
     """
     crop = _crop(gray.shape, outline, band_px)
     if crop is None:
@@ -183,7 +183,7 @@ def _blurred(images: Image, size: float) -> Image:
 
 
 def _crop(shape: tuple[int, ...], outline: SphereOutline, margin: float) -> tuple[int, int, int, int] | None:
-    """Top, bottom, left and right of what an outline and a margin fill of the image; None where it is no such outline."""
+    """Top, bottom, left and right of what an outline and a margin fill of the image; None where there is nothing."""
     height, width = shape[1:3]
     (x, y), axes = outline.centre, outline.semi_axes
     if not (np.isfinite([x, y, *axes]).all() and axes[1] > 3 and axes[0] < max(height, width)):
@@ -196,7 +196,7 @@ def _crop(shape: tuple[int, ...], outline: SphereOutline, margin: float) -> tupl
 
 @dataclass(frozen=True)
 class _Around:
-    """Place (x, y) of a patch's first pixel, and the squared slope in one direction that noise and texture make there."""
+    """Place (x, y) of a patch's first pixel, and the squared slope that noise and texture make in one direction."""
 
     corner: Array
     noise: float
