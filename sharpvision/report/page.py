@@ -11,6 +11,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
+from sharpvision.report.page_capture import capture_figures
 from sharpvision.report.page_inputs import comparison, contact_strip
 from sharpvision.report.page_maps import map_cards
 from sharpvision.report.page_mesh import Camera, pack_mesh, surface_mesh
@@ -55,6 +56,7 @@ def build_page(solution: Solution, figures: Mapping[str, Any], findings: Any = N
         "maps": map_cards(solution, shown),
         "contacts": [] if solution.observations is None else contact_strip(solution.observations, shown),
         "light_count": getattr(solution.observations, "light_count", 0),
+        "capture": capture_figures(findings, solution.observations),
         "compared": compared,
         "difference_gradient": gradient(DIVERGING),
         "mesh": None if mesh is None else pack_mesh(mesh),

@@ -27,7 +27,7 @@ def convergence(history: Sequence[Step]) -> str | None:
     values = np.array([step.value for step in history], dtype=np.float64)
     if np.isfinite(values).sum() < 2:
         return None
-    figure, axes = _axes()
+    figure, axes = new_axes()
     at = 0
     # "reduced: shadows" is a part of the stage "reduced".
     for number, (stage, steps) in enumerate(groupby(history, key=lambda step: step.stage.split(":")[0])):
@@ -49,7 +49,7 @@ def convergence(history: Sequence[Step]) -> str | None:
     axes.set_xlim(-0.5, max(at - 0.5, 1))
     axes.set_xlabel("step")
     axes.set_ylabel("cost")
-    return _svg(figure, "Cost after each step of the solver")
+    return svg_of(figure, "Cost after each step of the solver")
 
 
 def calibration(std_deg: np.ndarray, error_deg: np.ndarray, bins: int = 12) -> tuple[str, float] | None:
@@ -66,7 +66,7 @@ def calibration(std_deg: np.ndarray, error_deg: np.ndarray, bins: int = 12) -> t
     filled = [b for b in range(bins) if (number == b).sum() >= 5]
     x = [float(np.median(stated[number == b])) for b in filled]
     quantiles = {q: [max(float(np.quantile(actual[number == b], q)), 1e-3) for b in filled] for q in (0.5, 0.68, 0.9)}
-    figure, axes = _axes(height=3.3)
+    figure, axes = new_axes(height=3.3)
     ends = [0.8 * min(x + quantiles[0.5]), 1.25 * max(x + quantiles[0.9])]
     axes.plot(ends, ends, color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
     for q, colour, width in ((0.9, THIRD, 1.2), (0.68, FIRST, 2.2), (0.5, SECOND, 1.2)):
@@ -80,7 +80,7 @@ def calibration(std_deg: np.ndarray, error_deg: np.ndarray, bins: int = 12) -> t
     axes.set_ylim(*ends)
     axes.set_xlabel("stated uncertainty")
     axes.set_ylabel("actual error")
-    svg = _svg(figure, "Quantiles of the actual error against the stated uncertainty")
+    svg = svg_of(figure, "Quantiles of the actual error against the stated uncertainty")
     return svg, float((actual <= stated).mean())
 
 
@@ -92,7 +92,7 @@ def _round_ticks(axis: Any, text: str) -> None:
     axis.minorticks_off()
 
 
-def _axes(height: float = 2.9) -> tuple[Figure, Any]:
+def new_axes(height: float = 2.9) -> tuple[Figure, Any]:
     with rc_context({"font.size": 12, "axes.linewidth": 0.8}):
         figure = Figure(figsize=(5.6, height), layout="constrained")
         axes = figure.add_subplot()
@@ -110,7 +110,7 @@ def _axes(height: float = 2.9) -> tuple[Figure, Any]:
     return figure, axes
 
 
-def _svg(figure: Figure, label: str) -> str:
+def svg_of(figure: Figure, label: str) -> str:
     """The figure as an SVG element: text stays text, colours become CSS variables, identifiers get a prefix."""
     buffer = io.StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": label}):

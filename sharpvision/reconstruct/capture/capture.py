@@ -33,8 +33,13 @@ class BallFinding:
 
 @dataclass(frozen=True)
 class Findings:
-    """What each part found, None where it had nothing to do; for the report."""
+    """What each part found, None where it had nothing to do; for the report.
 
+    `picture` (h, w, 3) is the mean of the photographs, linear, reduced by `scale`.
+    """
+
+    picture: NDArray[np.float32] | None = None
+    scale: float = 1.0
     ball: BallFinding | None = None
     mask: Any = None
     alignment: Any = None

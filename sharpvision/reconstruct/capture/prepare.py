@@ -73,6 +73,8 @@ class _Preparation:
             estimate = response_of_capture(lit)
             lit, lights = self._lit(self._read(estimate.curve), found)
         findings = replace(findings, ball=found, response=estimate)
+        if found is not None and found.in_frame:
+            findings = replace(findings, picture=found.picture, scale=found.scale)
         if estimate is not None:
             lit = replace(lit, notes=(*lit.notes, *_response_notes(estimate)))
         if self.settled.read.light_count is not None:
