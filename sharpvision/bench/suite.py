@@ -18,7 +18,7 @@ Row = dict[str, Any]
 # A suite bears its module's name, with - for _.
 MODULES = (
     "photometric", "photometric_rendered", "photometric_uncertainty", "photometric_scale", "integration", "fit",
-    "render", "calibration",
+    "render", "calibration", "near_light",
 )  # fmt: skip
 
 

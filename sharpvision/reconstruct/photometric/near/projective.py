@@ -3,9 +3,9 @@
     (X, Y, Z) -> (f X / Z + c_x, f Y / Z + c_y, f (1 - z_0 / Z))
 
 Column, row and, near z_0, depth in pixels: a perspective view of lamps and surface becomes an orthographic one, on
-which shadows march as ever. A lamp is a point of projective space there: with homogeneous coordinate Z_j it is seen from
-q in the direction  (f X_j + c_x Z_j, f Y_j + c_y Z_j, f (Z_j - z_0)) - Z_j q, also where it stands beside or behind
-the camera (Z_j <= 0).
+which shadows march as ever. A lamp is a point of projective space there: with homogeneous coordinate Z_j it is seen
+from q in the direction  (f X_j + c_x Z_j, f Y_j + c_y Z_j, f (Z_j - z_0)) - Z_j q, also where it stands beside or
+behind the camera (Z_j <= 0).
 """
 
 from __future__ import annotations
