@@ -42,15 +42,18 @@ def light_directions() -> Array:
     return np.concatenate(found)
 
 
-def mesh_of(model: Figurine) -> mi.Mesh:
-    """The figurine as a Mitsuba mesh that carries its colour of clay and its share of glaze, with smooth normals."""
+def mesh_of(model: Figurine, finish: dict | None = None) -> mi.Mesh:
+    """The figurine as a Mitsuba mesh that carries its colour of clay and its share of glaze, with smooth normals.
+
+    `finish` takes the place of matte clay and glossy plastic, and may use the attributes vertex_color and vertex_gloss.
+    """
     plastic = {"type": "roughplastic", "distribution": "ggx", "alpha": 0.15,
                "diffuse_reflectance": {"type": "rgb", "value": list(GLAZE)}}  # fmt: skip
     matte = {"type": "diffuse", "reflectance": {"type": "mesh_attribute", "name": "vertex_color"}}
-    finish = {"type": "blendbsdf", "weight": {"type": "mesh_attribute", "name": "vertex_gloss"},
-              "matte": matte, "glossy": plastic}  # fmt: skip
+    blend = {"type": "blendbsdf", "weight": {"type": "mesh_attribute", "name": "vertex_gloss"},
+             "matte": matte, "glossy": plastic}  # fmt: skip
     properties = mi.Properties()
-    properties["finish"] = mi.load_dict(finish)
+    properties["finish"] = mi.load_dict(finish or blend)
     vertices, faces = np.asarray(model.mesh.vertices), np.asarray(model.mesh.faces)
     mesh = mi.Mesh("figurine", len(vertices), len(faces), has_vertex_normals=True, props=properties)
     mesh.add_attribute("vertex_color", 3, model.colour.astype(np.float32).ravel())
