@@ -27,14 +27,18 @@ SCRIPTS = {"deodr": "deodr_fit", "mitsuba": "mitsuba_fit", "pytorch3d": "pytorch
 
 @dataclass(frozen=True)
 class FitStep:
-    """float32 vertices -> vertex normals -> raster -> order-2 SH -> silhouettes -> L2 -> gradient of all vertices."""
+    """float32 vertices -> vertex normals -> raster -> order-2 SH -> silhouettes -> L2 -> gradient of all vertices.
+
+    A step returns the loss |image - target|^2 and its gradient, 2 (image - target) pulled back by autograd: torch's own
+    loss takes three passes over the image more.
+    """
 
     scene: Scene
     view: View
     target: Tensor
     settings: RenderSettings
 
-    def __call__(self) -> Tensor:
+    def __call__(self) -> tuple[Tensor, Tensor]:
         import torch
 
         from sharpvision.rendering import render
@@ -42,8 +46,9 @@ class FitStep:
         image = render(self.scene, self.view, self.settings).image
         assert image is not None
         vertices = self.scene.get_parameter("shapes.ball.vertices")
-        loss = torch.nn.functional.mse_loss(image, self.target, reduction="sum")
-        return torch.autograd.grad(loss, vertices)[0]
+        difference = (image.detach() - self.target).view(-1)
+        loss = torch.dot(difference, difference)
+        return loss, torch.autograd.grad(image, vertices, difference.mul_(2).view_as(image))[0]
 
 
 def fit_step(triangles: int, size: int, *, views: int = 1, mode: str = "default", silhouettes: bool = True) -> FitStep:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch._C._functorch import is_functorch_wrapped_tensor
 
 from sharpvision.core.parametrisations import positive, unpositive
 from sharpvision.core.rotations import rotation_matrix, rotation_vector
@@ -73,8 +74,20 @@ class Pose(nn.Module):
 
     def forward(self, points: Float[Tensor, "*#batch n 3"]) -> Float[Tensor, "*#batch n 3"]:
         """Points moved by the pose."""
-        linear = self.scale[..., None, None] * self.rotation_matrix
-        return affine(points, linear.mT, self.translation)
+        return affine(points, *self.affine)
+
+    @property
+    def affine(self) -> tuple[Float[Tensor, "*batch 3 3"], Float[Tensor, "*batch 3"]]:
+        """(s R)^T and t, as `affine` takes them."""
+        return (self.scale[..., None, None] * self.rotation_matrix).mT, self.translation
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether the pose is the identity and none of its parameters is being differentiated."""
+        own = (self.rotation, self.translation, self.scale_raw)
+        if self.rotation.dim() > 1 or any(p.requires_grad or is_functorch_wrapped_tensor(p) for p in own):
+            return False
+        return not bool(self.rotation.any() or self.translation.any() or self.scale != 1)
 
     def inverse(self) -> Pose:
         """The pose that undoes this one (a new module, detached)."""

@@ -9,23 +9,26 @@ precision (`kernel_module`), so that a precision that is not used is not compile
 from __future__ import annotations
 
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import warp as wp
 from torch import Tensor
 
 from sharpvision.kernels.launch import compiling, in_bands, start_warp, thread_count
+from sharpvision.kernels.packing import Packed
+from sharpvision.kernels.team import team
 
 start_warp()
 
 BANDS_PER_THREAD = 4
 LEAST_BAND = 64
-WORTH_A_THREAD = 3e-4
-"""Seconds of work below which one thread does it alone: to wake another takes about a tenth of a millisecond."""
+WORTH_A_THREAD = 3e-5
+"""Seconds of work below which one thread does it alone."""
 KEPT_VIEWS = 4096
 _views: dict[tuple[Any, ...], wp.array] = {}
 _seconds: dict[wp.Kernel, float] = {}
+_packed: dict[wp.Kernel, Packed | Literal[False]] = {}
 # A view owns no memory and only says where an array lies, so it serves every tensor that comes to lie there. Making one
 # takes 10 us, a step has two hundred, and the next step's tensors mostly lie where this one's did.
 _SCALARS = {torch.float32: wp.float32, torch.float64: wp.float64, torch.int32: wp.int32, torch.uint8: wp.uint8}
@@ -73,8 +76,8 @@ def dispatch(kernel: wp.Kernel, items: int, inputs: list[Any], device: torch.dev
     """Run `kernel(first, *inputs)` for `items` items; the tensors behind `inputs` must outlive the call.
 
     On a CPU the items are cut into bands of `band_items`, or by default into `BANDS_PER_THREAD` a thread, of at least
-    `LEAST_BAND` items; one thread runs them all in one launch, and so it does where kernels like this one have turned
-    out to be too short to share. How they are cut leaves no trace, as items do not meet.
+    `LEAST_BAND` items, and shared by a team of threads; kernels that have turned out to be too short to share stay with
+    the caller. How they are cut leaves no trace, as items do not meet.
     Raises `SharpVisionError` where the kernel cache can't be used.
     """
     if items == 0:
@@ -83,21 +86,42 @@ def dispatch(kernel: wp.Kernel, items: int, inputs: list[Any], device: torch.dev
         with compiling():
             wp.launch(kernel, dim=items, inputs=[0, *inputs], device=f"cuda:{device.index or 0}")
         return
+    packed = _packed.get(kernel)
+    if packed is None:
+        packed = _packed[kernel] = _packing(kernel, inputs)
     threads = thread_count()
     size = band_items or max(LEAST_BAND, -(-items // (BANDS_PER_THREAD * threads)))
-    if items <= size or threads == 1 or items * _seconds.get(kernel, 0.0) < WORTH_A_THREAD:
-        started = perf_counter()
-        with compiling():
-            wp.launch(kernel, dim=items, inputs=[0, *inputs], device="cpu")
-        _learn(kernel, (perf_counter() - started) / items)
+    alone = items <= size or threads == 1 or items * _seconds.get(kernel, 0.0) < WORTH_A_THREAD
+    if packed is False:
+        _through_warp(kernel, items, inputs, items if alone else size)
         return
+    arguments = packed(inputs)
+    started = perf_counter()
+    shared = not alone and team(threads - 1).run(packed.address, packed.bounds, arguments, items, size)
+    if not shared:
+        packed.launch(arguments, items)
+    took = (perf_counter() - started) / items
+    _learn(kernel, took * threads if shared else took)
+
+
+def _packing(kernel: wp.Kernel, inputs: list[Any]) -> Packed | Literal[False]:
+    """How to launch the kernel without Warp's help, or False; compiles it."""
+    with compiling():
+        command = wp.launch(kernel, dim=1, inputs=[0, *inputs], device="cpu", record_cmd=True)
+    try:
+        return Packed(kernel, command, inputs)
+    except TypeError:
+        return False
+
+
+def _through_warp(kernel: wp.Kernel, items: int, inputs: list[Any], size: int) -> None:
+    """The same by launches of Warp, each thread recording one of its own."""
 
     def record() -> wp.Launch:
         with compiling():
             return wp.launch(kernel, dim=size, inputs=[0, *inputs], device="cpu", record_cmd=True)
 
-    # Recording costs as much as a launch; a recorded launch a third of that. The caller's recording comes first, alone:
-    # two threads that load a module at once crash the process (Warp 1.19).
+    # The caller's recording comes first, alone: two threads that load a module at once crash the process (Warp 1.19).
     recorded = {0: record()}
 
     def band(first: int, last: int, worker: int) -> None:

@@ -91,6 +91,7 @@ def _packed(parts: list[Tensor]) -> Tensor:
 def surface_of(scene: Scene, topology: SceneTopology) -> SurfaceState:
     """Vertices of all shapes in the world, one shape's after the other's, and their area-weighted shading normals."""
     shapes = scene.shape_list
-    vertices = torch.cat([shape.pose(shape.vertices) for shape in shapes])
+    moved = [shape.vertices if shape.pose.is_resting else shape.pose(shape.vertices) for shape in shapes]
+    vertices = torch.cat(moved) if len(moved) > 1 else moved[0]
     normals = vertex_normals(vertices, topology.faces, topology.normal_faces, topology.normal_corners)
     return SurfaceState(vertices, normals)
