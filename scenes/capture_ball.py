@@ -88,4 +88,4 @@ def main(folder: Path, samples: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else CAPTURES / "ball", int(sys.argv[2]) if len(sys.argv) > 2 else 512)
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else CAPTURES / "ball", int(sys.argv[2]) if len(sys.argv) > 2 else 256)

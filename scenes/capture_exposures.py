@@ -49,4 +49,4 @@ def main(folder: Path, samples: int) -> None:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]) if len(sys.argv) > 1 else CAPTURES / "exposures",
-         int(sys.argv[2]) if len(sys.argv) > 2 else 256)  # fmt: skip
+         int(sys.argv[2]) if len(sys.argv) > 2 else 128)  # fmt: skip

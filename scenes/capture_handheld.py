@@ -50,7 +50,7 @@ def stage() -> tuple[Camera, Figurine, dict[str, Any]]:
 
 def shakes(count: int) -> Array:
     """Shifts (N, 2) of the pictures in pixels, x right and y down; the first is zero."""
-    found = np.random.default_rng(SEED).uniform(-SHAKE, SHAKE, (count, 2)).round(3)
+    found = (SHAKE - 2.0 * SHAKE * np.random.default_rng(SEED).random((count, 2))).round(3)
     found[0] = 0.0
     return found
 
@@ -81,4 +81,4 @@ def main(folder: Path, samples: int) -> None:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]) if len(sys.argv) > 1 else CAPTURES / "handheld",
-         int(sys.argv[2]) if len(sys.argv) > 2 else 128)  # fmt: skip
+         int(sys.argv[2]) if len(sys.argv) > 2 else 64)  # fmt: skip

@@ -97,4 +97,4 @@ def main(folder: Path, samples: int) -> None:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]) if len(sys.argv) > 1 else CAPTURES / "jpeg",
-         int(sys.argv[2]) if len(sys.argv) > 2 else 64)  # fmt: skip
+         int(sys.argv[2]) if len(sys.argv) > 2 else 40)  # fmt: skip

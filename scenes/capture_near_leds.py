@@ -149,4 +149,4 @@ def main(folder: Path, samples: int) -> None:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]) if len(sys.argv) > 1 else CAPTURES / "near_leds",
-         int(sys.argv[2]) if len(sys.argv) > 2 else 128)  # fmt: skip
+         int(sys.argv[2]) if len(sys.argv) > 2 else 96)  # fmt: skip

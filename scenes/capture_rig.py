@@ -44,8 +44,8 @@ class Camera:
         look = mi.ScalarTransform4f().look_at(origin=[0, 0, 0], target=[0, 0, -1], up=[0, 1, 0])
         fov = 2.0 * np.degrees(np.arctan(0.5 * self.width / self.focal))
         return {"type": "perspective", "fov": float(fov), "fov_axis": "x", "to_world": look, "near_clip": 1.0,
-                "far_clip": 1e6, "principal_point_offset_x": self.shift[0] / self.width,
-                "principal_point_offset_y": self.shift[1] / self.height, "film": film,
+                "far_clip": 1e6, "principal_point_offset_x": -self.shift[0] / self.width,
+                "principal_point_offset_y": -self.shift[1] / self.height, "film": film,
                 "sampler": {"type": "independent"}}  # fmt: skip
 
     def project(self, point: Array) -> Array:
