@@ -6,7 +6,8 @@ VENV ?= .venv
 OUT ?= out/demo
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-by-make
-PYTEST_OPTIONS ?=
+# A file of tests at a time for each processor.
+PYTEST_OPTIONS ?= --numprocesses auto --dist loadfile
 
 # Real photographs for the tests: shared/data beside the checkout where it exists.
 ifneq ($(wildcard ../shared/data),)
@@ -37,7 +38,7 @@ demo: $(STAMP)  ## photometric stereo on the example that comes with sharpvision
 
 test: $(STAMP)  ## all tests (real photographs: SHARPVISION_DATA, or ../shared/data)
 	@echo "== pytest, data: $${SHARPVISION_DATA:-none, tests on real photographs are skipped}"
-	@$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
 lint: $(STAMP)  ## ruff, mypy, the import contract and the examples in docstrings
 	@echo "== ruff"
