@@ -12,7 +12,7 @@ import numpy as np
 from markupsafe import Markup
 
 from sharpvision.report.page_capture import capture_figures
-from sharpvision.report.page_inputs import comparison, contact_strip
+from sharpvision.report.page_inputs import Contact, comparison, contact_strip
 from sharpvision.report.page_maps import map_cards
 from sharpvision.report.page_mesh import Camera, pack_mesh, surface_mesh
 from sharpvision.report.page_pictures import DIVERGING, data_uri, gradient
@@ -54,9 +54,9 @@ def build_page(solution: Solution, figures: Mapping[str, Any], findings: Any = N
         "notes": list(solution.notes),
         "relight": _relight(material),
         "maps": map_cards(solution, shown),
-        "contacts": [] if solution.observations is None else contact_strip(solution.observations, shown),
+        "contacts": _contacts(solution, shown),
         "light_count": getattr(solution.observations, "light_count", 0),
-        "capture": capture_figures(findings, solution.observations),
+        "capture": capture_figures(findings, solution),
         "compared": compared,
         "difference_gradient": gradient(DIVERGING),
         "mesh": None if mesh is None else pack_mesh(mesh),
@@ -76,6 +76,12 @@ def build_page(solution: Solution, figures: Mapping[str, Any], findings: Any = N
         lstrip_blocks=True,
     )
     return environment.get_template("photometric.html.j2").render(context)
+
+
+def _contacts(solution: Solution, shown: Subject) -> list[Contact]:
+    if solution.observations is None:
+        return []
+    return contact_strip(solution.observations, shown, solution.values.get("light_directions"))
 
 
 def _template(name: str) -> str:

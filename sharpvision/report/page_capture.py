@@ -28,15 +28,19 @@ class CaptureFigure:
     wide: bool = False
 
 
-def capture_figures(findings: Any, observations: Any) -> list[CaptureFigure]:
-    """Figures for whatever `findings` (of a prepared capture) hold; none where the photographs were taken as they are.
+def capture_figures(findings: Any, solution: Any) -> list[CaptureFigure]:
+    """Figures for whatever `findings` (of a prepared capture) hold, and for lights that the solver estimated.
+
+    None where the photographs and their lights were taken as they are.
 
     Findings are plain numbers by attribute: `picture` (h, w, 3) linear, reduced by `scale`; `ball` with its outline,
     highlights and lights; `response` with its curve; what is None is left out.
     """
+    estimated = solution.values.get("light_directions")
+    figures = [] if estimated is None else [_estimated(estimated.numpy())]
     if findings is None:
-        return []
-    figures = []
+        return figures
+    observations = solution.observations
     ball = findings.ball
     if findings.picture is not None:
         mask = observations.mask.numpy() if findings.mask is not None else None
@@ -108,6 +112,11 @@ def _lights(ball: Any) -> CaptureFigure:
     caption = (f"Directions of {int(found.sum())} of {len(found)} lights from the ball, seen from the camera: its axis "
                f"in the middle, the horizon outside. Each is known to {worst:.1f}° or better.")  # fmt: skip
     return CaptureFigure("Where the lights stood", drawing, caption)
+
+
+def _estimated(directions: np.ndarray) -> CaptureFigure:
+    caption = "Directions of the lights as estimated with the surface, seen from the camera."
+    return CaptureFigure("Where the lights stood", polar(directions), caption)
 
 
 def polar(directions: np.ndarray, std_deg: Sequence[float] | np.ndarray | None = None) -> Markup:

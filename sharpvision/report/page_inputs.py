@@ -19,11 +19,12 @@ DIFFERENCE_LIMITS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 @dataclass(frozen=True)
 class Contact:
-    """One photograph of the strip: picture, name, and where its light stands on the unit disc (x right, y up)."""
+    """One photograph of the strip: picture, name, and where its light stands on the unit disc (x right, y up), None
+    where nobody knows."""
 
     picture: str
     name: str
-    light: tuple[float, float]
+    light: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -67,17 +68,25 @@ def read_photographs(observations: Any, subject: Subject, lights: list[int], max
     return np.nan_to_num(np.stack(images))
 
 
-def contact_strip(observations: Any, subject: Subject) -> list[Contact]:
-    """Up to twelve photographs spread over the lights, divided by their light's intensity, at one common exposure."""
+def contact_strip(observations: Any, subject: Subject, directions: Any = None) -> list[Contact]:
+    """Up to twelve photographs spread over the lights, divided by their light's intensity, at one common exposure.
+
+    `directions` (N, 3) of the lights take the place of the observations', where they were estimated.
+    """
     count = observations.light_count
     chosen = sorted({int(i) for i in np.linspace(0, count - 1, min(count, CONTACT_COUNT)).round()})
     images = _unit_light(read_photographs(observations, subject, chosen, CONTACT_SIDE), observations, chosen)
     white = _white(images)
-    lamps = opengl_from_opencv(observations.light_directions[chosen]).numpy()
+    known = observations.light_directions if directions is None else directions
+    lamps = opengl_from_opencv(known[chosen]).numpy()
     return [
-        Contact(data_uri(srgb(image / white), quality=80), _name(observations, i), (float(lamp[0]), float(lamp[1])))
+        Contact(data_uri(srgb(image / white), quality=80), _name(observations, i), _on_disc(lamp))
         for i, image, lamp in zip(chosen, images, lamps, strict=True)
     ]
+
+
+def _on_disc(lamp: np.ndarray) -> tuple[float, float] | None:
+    return (float(lamp[0]), float(lamp[1])) if np.isfinite(lamp).all() else None
 
 
 def comparison(solution: Solution, subject: Subject) -> Comparison | None:
