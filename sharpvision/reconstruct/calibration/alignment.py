@@ -1,0 +1,137 @@
+"""Shake of a hand-held camera found and undone, to a part of a pixel, although the light changes between images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sharpvision.reconstruct.calibration.coarse_motion import coarse_shifts
+from sharpvision.reconstruct.calibration.low_rank_motion import Motion, fit_motion, warp
+
+_LEVELS = (4_000_000, 24_000_000)
+"""Values (images times pixels) to which the images are reduced, coarse and fine."""
+_FEWEST = 4
+_FALSE_EDGE = 0.05
+"""Shift in pixels that is never told from none: of the light's own making, as measured on photographs from a tripod."""
+
+
+@dataclass(frozen=True)
+class AlignmentSettings:
+    """`motion`: shift alone, or with turn and growth; an image is moved where its shift exceeds `significance` standard
+    deviations and `least` pixels."""
+
+    motion: Motion = "translation"
+    significance: float = 2.5
+    least: float = 0.15
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """How each of N images moved against the `reference` image, in pixels of the images as given.
+
+    `parameters` (N, 2 or 4) as `warp` takes them, zero where nothing is to be done; `measured` (N, 2) the shifts as
+    found, applied or not; `std` (N,) their standard deviation; `cycle_error` of the coarse stage: the median over pairs
+    of images of how far round trips miss; `notes` are for the reader of the report.
+    """
+
+    parameters: NDArray[np.float64]
+    measured: NDArray[np.float64]
+    std: NDArray[np.float64]
+    reference: int
+    cycle_error: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def moved(self) -> NDArray[np.bool_]:
+        """(N,) the images that are to be warped."""
+        return (self.parameters != 0).any(1)
+
+
+def align(images: NDArray[np.float32], settings: AlignmentSettings = AlignmentSettings()) -> Alignment:
+    """Motion of each of the linear images (N, H, W) or (N, H, W, 3) against the image most others agree with.
+
+    Coarse shifts by phase correlation of log gradients over pairs of images, made consistent over round trips; then
+    `fit_motion`, at two sizes. The reference is the image from which most others lie within their uncertainty, so that
+    a tripod that was knocked once keeps the larger group. A shift below its uncertainty is not applied: interpolating
+    costs sharpness and gains nothing. Fewer than four images, or images without contrast, are left as they are.
+    """
+    gray = images if images.ndim == 3 else images.mean(-1)
+    count, height, width = gray.shape
+    kinds = 2 if settings.motion == "translation" else 4
+    still = np.zeros((count, kinds))
+    lit = gray.reshape(count, -1).std(1) > 1e-4 * max(float(gray.max()), 1e-9)
+    if count < _FEWEST or lit.sum() < _FEWEST or min(height, width) < 32:
+        why = "movement was not looked for: it takes four images with contrast, 32 pixels wide"
+        return Alignment(still, still[:, :2], np.full(count, np.inf), 0, 0.0, (why,))
+    used = gray[lit]
+    shifts, cycle = coarse_shifts(used)
+    found = np.zeros((len(used), kinds))
+    found[:, :2] = shifts
+    std = np.full(len(used), np.inf)
+    sizes = [_size(len(used), height, width, values) for values in _LEVELS]
+    for size in dict.fromkeys(sizes):
+        scale = size[1] / width
+        small = used if size == (height, width) else np.stack([_reduced(image, size) for image in used])
+        fit = fit_motion(small, found * scale, polish=size != sizes[0])
+        found, std = fit.parameters / scale, fit.std / scale
+    std = np.hypot(std, _FALSE_EDGE)
+    reference = _reference(found[:, :2], std)
+    near = np.hypot(*(found[:, :2] - found[reference, :2]).T) < settings.significance * std + settings.least
+    found = found - found[near].mean(0)
+    size_of_shift = np.hypot(*found[:, :2].T) if kinds == 2 else _largest_displacement(found)
+    apply = size_of_shift > np.maximum(settings.significance * std, settings.least)
+    parameters, measured, everywhere = still.copy(), still[:, :2].copy(), np.full(count, np.inf)
+    index = np.flatnonzero(lit)
+    parameters[index] = np.where(apply[:, None], found, 0.0)
+    measured[index], everywhere[index] = found[:, :2], std
+    return Alignment(parameters, measured, everywhere, int(index[reference]), cycle, _notes(apply, size_of_shift))
+
+
+def apply_alignment(image: NDArray[np.float32], parameters: NDArray[np.float64]) -> NDArray[np.float32]:
+    """One image (H, W[, C]) as the reference's camera saw it; NaN where it saw what this one did not.
+
+    Lanczos over eight pixels, cut to the range of the image, for its overshoot would be light that was not there.
+    """
+    if not parameters.any():
+        return image
+    moved = np.clip(warp(image, parameters, cv2.INTER_LANCZOS4), image.min(), image.max())
+    seen = warp(np.ones(image.shape[:2], np.float32), parameters, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)
+    return np.where((seen >= 0.999).reshape(seen.shape + (1,) * (image.ndim - 2)), moved, np.float32(np.nan))
+
+
+def apply_to_flags(flags: NDArray[np.bool_], parameters: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Flags (H, W) of pixels that say nothing, moved along with the image: true wherever one takes part by a tenth."""
+    if not parameters.any():
+        return flags
+    return warp(flags.astype(np.float32), parameters, cv2.INTER_LINEAR) > 0.1
+
+
+def _size(count: int, height: int, width: int, values: int) -> tuple[int, int]:
+    """Height and width with at most `values` in all images."""
+    scale = min(1.0, float(np.sqrt(values / (count * height * width))))
+    return max(32, round(height * scale)), max(32, round(width * scale))
+
+
+def _reduced(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    return cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
+
+
+def _largest_displacement(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pixels by which the farthest point moves: the shift, and growth and turn at half the longer side."""
+    return np.hypot(*parameters[:, :2].T) + np.hypot(*parameters[:, 2:].T)
+
+
+def _reference(shifts: NDArray[np.float64], std: NDArray[np.float64]) -> int:
+    """The image with most others nearby, distances counted in standard deviations up to three."""
+    apart = np.hypot(*(shifts[:, None] - shifts[None]).transpose(2, 0, 1)) / np.hypot(std[:, None], std[None])
+    return int(np.minimum(apart, 3.0).sum(1).argmin())
+
+
+def _notes(apply: NDArray[np.bool_], size: NDArray[np.float64]) -> tuple[str, ...]:
+    if not apply.any():
+        return ()
+    return (f"the camera moved by up to {size.max():.1f} pixels; {int(apply.sum())} of {len(apply)} images were moved "
+            "back",)  # fmt: skip
