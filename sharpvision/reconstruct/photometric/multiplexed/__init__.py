@@ -1,0 +1,1 @@
+"""Colour-multiplexed photometric stereo: one photograph under three coloured lights, lit at the same time."""

@@ -1,0 +1,166 @@
+"""The colours that an object is painted in, from one photograph: each colour is a surface in the space of pixel values.
+
+A pixel of paint rho (3,) and unit normal n under three lights, all of which reach it, has
+
+    I_c = rho_c sum_k M_ck n.l_k,   so   b(rho) = (M L)^-1 (I / rho)   is n, and |b| = 1:
+
+three unknowns a paint and one equation a pixel, whatever the pixel's normal. Where |b(rho)| = 1 fails, the pixel has
+another paint, or a light does not reach it (then one of n.l_k is 0), or a highlight adds to it.
+Papers: Hernandez, Vogiatzis, Brostow, Stenger, Cipolla, Non-rigid Photometric Stereo with Colored Lights, 2007 (one
+paint); Fischler & Bolles 1981 for drawing hypotheses from small sets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from sharpvision.reconstruct.photometric.grid import PixelGrid
+
+_TOLERANCE = 0.025
+_SHADOW_PENALTY = 1.0
+_DISCS, _DISC_PIXELS, _SCORED = 90, 120, 1500
+_CHROMA_SPREAD = 0.6
+_LEAST_SHARE = 0.015
+_MOST_PAINTS = 6
+_STARTS = np.array([[0.0, 0, 0], [0.5, 0, -0.5], [-0.5, 0, 0.5], [0.25, -0.5, 0.25], [-0.25, 0.5, -0.25]])
+
+
+@dataclass(frozen=True, eq=False)
+class Unmixing:
+    """`mixing` M (3, 3), rows channels, columns lights; `lights` L (3, 3), rows unit directions, OpenCV frame."""
+
+    mixing: NDArray[np.float64]
+    lights: NDArray[np.float64]
+
+    @property
+    def inverse(self) -> NDArray[np.float64]:
+        """(M L)^-1: pixel values over albedo to the normal."""
+        return np.asarray(np.linalg.inv(self.mixing @ self.lights))
+
+    def normals(self, pixels: NDArray, paint: NDArray) -> NDArray:
+        """b (P, 3) of pixels (P, 3) for one paint (3,) or one each (P, 3)."""
+        return np.asarray((pixels / paint) @ self.inverse.T)
+
+    def shading(self, pixels: NDArray, paint: NDArray) -> NDArray:
+        """n.l_k (P, 3) of pixels as if every light reached them: M^-1 (I / rho)."""
+        return np.asarray((pixels / paint) @ np.linalg.inv(self.mixing).T)
+
+
+def paint_misfit(pixels: NDArray, paint: NDArray, unmixing: Unmixing, tolerance: float = _TOLERANCE) -> NDArray:
+    """How badly a paint explains pixels (P,): the least over "all lights reach it" and "one does not", in tolerances.
+
+    All lights: log |b| = 0, every n.l_k >= 0 and n towards the camera. Light k missing: n.l_k measured as 0, and the
+    other two of a unit normal, |least-norm n| <= 1; this costs one tolerance more.
+    """
+    b = unmixing.normals(pixels, paint)
+    size = np.maximum(np.linalg.norm(b, axis=1), 1e-6)
+    s = unmixing.shading(pixels, paint)
+    away = np.maximum(b[:, 2] / size + 0.1, 0.0) + np.maximum(-s.min(1), 0.0)
+    best = np.abs(np.log(size)) / tolerance + away / tolerance
+    for k in range(3):
+        i, j = [m for m in range(3) if m != k]
+        pair = unmixing.lights[[i, j]]
+        least = np.linalg.norm(s[:, [i, j]] @ np.linalg.pinv(pair).T, axis=1)
+        shadowed = (np.abs(s[:, k]) + np.maximum(least - 1.0, 0.0) + np.maximum(-s[:, [i, j]].min(1), 0.0)) / tolerance
+        best = np.minimum(best, shadowed + _SHADOW_PENALTY)
+    return np.asarray(best)
+
+
+def find_paints(pixels: NDArray, grid: PixelGrid, unmixing: Unmixing, seed: int = 0) -> NDArray[np.float64]:
+    """Paints (K, 3), the commonest first, each found as the hypothesis that explains most of what is left.
+
+    Hypotheses are least-squares fits of |b| = 1 to the pixels of small discs. Pixels that are black or not finite
+    belong to no paint. The scale of all paints is that of M: albedo times the lights' intensity.
+    """
+    bright = pixels.min(1) > 0.02 * np.quantile(pixels.max(1), 0.95)
+    if bright.sum() < 12:
+        return np.maximum(pixels.mean(0, keepdims=True), 1e-6) / unmixing.mixing.sum(1)
+    candidates = _hypotheses(pixels, grid, bright, unmixing, seed)
+    sample = np.flatnonzero(bright)[:: max(1, int(bright.sum()) // _SCORED)]
+    left, paints = bright.copy(), []
+    while len(paints) < _MOST_PAINTS:
+        if left.sum() < max(_LEAST_SHARE * bright.sum(), 12):
+            break
+        scored = pixels[sample[left[sample]]]
+        paint = candidates[int(_support(scored, candidates, unmixing).argmax())]
+        for _ in range(3):
+            near = left & (np.abs(np.log(_size(pixels, paint, unmixing))) < 4 * _TOLERANCE)
+            if near.sum() < 12:
+                break
+            paint = fit_paints(pixels[near][None], unmixing, np.log(paint)[None])[0][0]
+        explained = left & (paint_misfit(pixels, paint, unmixing) < 3.0)
+        if paints and explained.sum() < _LEAST_SHARE * bright.sum():
+            break
+        paints.append(paint)
+        left &= ~explained
+    return np.array(paints)
+
+
+def _size(pixels: NDArray, paint: NDArray, unmixing: Unmixing) -> NDArray:
+    return np.maximum(np.linalg.norm(unmixing.normals(pixels, paint), axis=1), 1e-6)
+
+
+def _support(pixels: NDArray, paints: NDArray, unmixing: Unmixing) -> NDArray:
+    """How many pixels each of many paints (G, 3) explains, softly (G,)."""
+    found = np.zeros(len(paints))
+    for first in range(0, len(paints), 64):
+        chosen = paints[first : first + 64]
+        b = (pixels[None] / chosen[:, None]) @ unmixing.inverse.T
+        square = np.maximum((b**2).sum(-1), 1e-12)
+        valid = (b[..., 2] < 0) & (b[..., 2] ** 2 > 0.0025 * square) & ((b @ unmixing.lights.T).min(-1) > -0.05)
+        found[first : first + 64] = (valid / (1.0 + (0.5 * np.log(square) / _TOLERANCE) ** 2)).sum(1)
+    return found
+
+
+def _hypotheses(pixels: NDArray, grid: PixelGrid, bright: NDArray, unmixing: Unmixing, seed: int) -> NDArray:
+    """Paints fitted to discs of the mask, from several starts each."""
+    places = np.stack(grid.index, 1)[bright].astype(np.float64)
+    inside = pixels[bright]
+    count = min(_DISC_PIXELS, len(places))
+    random = np.random.default_rng(seed)
+    centres = random.permutation(len(places))[:_DISCS]
+    tree = cKDTree(places)
+    _, near = tree.query(places[centres], k=count)
+    _, wide = tree.query(places[centres[: _DISCS // 2]], k=min(4 * count, len(places)))
+    groups = [inside[near], inside[wide[:, :: max(1, wide.shape[1] // count)][:, :count]]]
+    found = []
+    for group in groups:
+        level = np.log(np.maximum(np.median(group, axis=1) / unmixing.mixing.sum(1), 1e-6)) + 0.2
+        grey = level.mean(1, keepdims=True).repeat(3, 1)
+        for start in (level, *(grey + shift for shift in _STARTS)):
+            found.append(fit_paints(group, unmixing, start)[0])
+    paints = np.concatenate(found)
+    return paints[np.isfinite(paints).all(1)]
+
+
+def fit_paints(
+    groups: NDArray, unmixing: Unmixing, start: NDArray, steps: int = 25
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Paints (G, 3) of groups of pixels (G, m, 3), and their mean robust cost (G,).
+
+        min over y = log rho of  mean_p log(1 + (log |b_p| / t)^2) + |y - mean y|^2 / (m 0.6^2)
+
+    from y = `start` (G, 3), t falling from 0.2 to 0.025. Gauss-Newton with damping.
+    """
+    y, inverse = start.copy(), unmixing.inverse
+    weight = np.ones(groups.shape[:2])
+    centring = np.eye(3) - 1.0 / 3.0
+    prior = centring / _CHROMA_SPREAD**2
+    for step in range(steps):
+        t = 0.2 * (_TOLERANCE / 0.2) ** min(step / (0.6 * steps), 1.0)
+        parts = (groups * np.exp(-y)[:, None])[..., None, :] * inverse  # (G, m, 3 of b, 3 of c)
+        b = parts.sum(-1)
+        square = np.maximum((b**2).sum(-1), 1e-12)
+        residual = 0.5 * np.log(square)
+        slope = -np.einsum("gmac,gma->gmc", parts, b) / square[..., None]
+        weight = 1.0 / (t**2 + residual**2)
+        matrix = np.einsum("gm,gmc,gmd->gcd", weight, slope, slope) + prior
+        right = -np.einsum("gm,gmc,gm->gc", weight, slope, residual) - y @ prior
+        ridge = 1e-3 * np.trace(matrix, axis1=1, axis2=2)[:, None, None] * np.eye(3)
+        y = y + np.clip(np.linalg.solve(matrix + ridge, right[..., None])[..., 0], -0.3, 0.3)
+    cost = np.log1p((residual / _TOLERANCE) ** 2).mean(1)
+    return np.exp(np.clip(y, -12.0, 12.0)), cost
