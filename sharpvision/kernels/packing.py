@@ -26,7 +26,7 @@ class Packed:
 
     `bounds` is Warp's struct of the launch's size, of which `team` changes the counts; `command`, a recorded launch,
     keeps the machine code in memory. Raises `TypeError` where this version of Warp packs in another way, or the kernel
-    takes what is not packed here (its `first` not in front, a struct, another number type).
+    takes what is not packed here (its `first` not in front, a number type without a letter).
 
     >>> from sharpvision.kernels.bins import _kernels
     >>> kernel, counts, total = _kernels(wp.float32).offsets, wp.zeros((2, 3), dtype=int), wp.zeros(3, dtype=int)
@@ -78,11 +78,11 @@ class Packed:
 
 
 def _content(value: Any) -> Content:
-    """A value as `struct` packs it: numbers as they are, arrays as their C struct, vectors as their numbers."""
+    """A value as `struct` packs it: numbers as they are, arrays and structs as C has them, vectors as their numbers."""
     kind = type(value)
     if kind is int or kind is float:
         return value  # type: ignore[no-any-return]
-    if kind is wp.array:
+    if hasattr(value, "__ctype__"):  # arrays and structs
         return bytes(value.__ctype__())
     if hasattr(value, "value"):
         return value.value  # type: ignore[no-any-return]
