@@ -55,29 +55,41 @@ class LaplacianSolver:
         self._slot[place] = np.arange(place.size)
         self._matrix = csr_matrix((np.ones(place.size), columns[place], pointers), shape=(size, size))
 
-    def _diagonal(self, c: Floats) -> Floats:
+    def _diagonal(self, c: Floats, screen: Floats | None = None) -> Floats:
         size = self.graph.size
         diagonal = np.asarray(np.bincount(self._a, c, size) + np.bincount(self._b, c, size), dtype=np.float64)
+        if screen is not None:
+            diagonal = diagonal + screen
+            if (np.bincount(self.graph.labels, screen) > 0).all():
+                return diagonal
         diagonal[self._pinned] = np.where(diagonal[self._pinned] > 0, 2.0 * diagonal[self._pinned], 1.0)
         return diagonal
 
-    def solve(self, c: tuple[Floats, Floats], g: tuple[Floats, Floats], start: Floats, gain: float = 1e-8) -> Floats:
+    def solve(
+        self, c: tuple[Floats, Floats], g: tuple[Floats, Floats], start: Floats, gain: float = 1e-8,
+        screen: tuple[Floats, Floats] | None = None,
+    ) -> Floats:  # fmt: skip
         """z (P,) for edge weights c > 0 and fluxes g of both axes; the iterative solver goes from `start`
         until the residual is `gain` times that of `start` (never below 1e-10 of the right side's norm).
 
-        Raises `ArithmeticError` where the weights are not positive and finite.
+        `screen` (k, y), both (P,), k >= 0, makes it  (D^T diag(c) D + diag(k)) z = D^T g + y; pixels are held only
+        where a component has no k. Raises `ArithmeticError` where the weights are not positive and finite.
         """
         weights = np.concatenate(c)
         right = self.graph.divergence(g[0], 0) + self.graph.divergence(g[1], 1)
+        extra = None
+        if screen is not None:
+            extra, load = screen
+            right = right + load
         if not (np.isfinite(right).all() and np.isfinite(weights).all() and (weights > 0).all()):
             raise ArithmeticError("edge weights of the integration are not positive and finite")
         if self.direct:
-            return self._solve_banded(weights, right)
-        return self._solve_multigrid(weights, right, start, gain)
+            return self._solve_banded(weights, right, extra)
+        return self._solve_multigrid(weights, right, start, gain, extra)
 
-    def _solve_banded(self, weights: Floats, right: Floats) -> Floats:
+    def _solve_banded(self, weights: Floats, right: Floats, screen: Floats | None = None) -> Floats:
         self._band.fill(0.0)
-        self._band[0] = self._diagonal(weights)
+        self._band[0] = self._diagonal(weights, screen)
         self._band[self._high - self._low, self._low] = -weights
         factor, info = lapack.dpbtrf(self._band, lower=1, overwrite_ab=1)
         if info != 0:
@@ -86,12 +98,14 @@ class LaplacianSolver:
         self.last_iterations = 0
         return lapack.dpbtrs(factor, right, lower=1)[0]
 
-    def _solve_multigrid(self, weights: Floats, right: Floats, start: Floats, gain: float) -> Floats:
+    def _solve_multigrid(
+        self, weights: Floats, right: Floats, start: Floats, gain: float, screen: Floats | None = None
+    ) -> Floats:
         import pyamg
 
         size = self.graph.size
         data: NDArray = self._matrix.data
-        data[self._slot[:size]] = self._diagonal(weights)
+        data[self._slot[:size]] = self._diagonal(weights, screen)
         data[self._slot[size:]] = -np.concatenate([weights, weights])
         # a preconditioner of slightly older weights still serves; renew it once it costs half as much again
         if self._hierarchy is None or self.last_iterations > 1.5 * self._fresh_iterations + 2:

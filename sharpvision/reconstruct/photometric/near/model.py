@@ -2,20 +2,23 @@
 
 What changes against `SurfaceModel`: `depth` (P,) is z along the rays; the kernels' `lights` are positions over the
 rig's unit and their `points` are z ray / unit, so that `light_at` gives the true direction and (unit / distance)^2;
-`visibility` holds cast shadows times the beam; normals integrate in log depth. `rise` (P,) is the logarithm by which
-the depth was scaled last.
+`visibility` holds cast shadows times the beam; normals integrate in log depth. `shadows` (P, N) are the
+cast shadows alone.
 """
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import label
 
-from sharpvision.kernels.height_field import cast_shadows
-from sharpvision.reconstruct.integration_bilateral import bilateral_depth
+from sharpvision.kernels.height_field import SHADOW_MARGIN, SHADOW_SOFTNESS, cast_shadows
+from sharpvision.reconstruct.integration_bilateral import BilateralDepth, bilateral_depth
+from sharpvision.reconstruct.integration_grid import PixelGraph, SlopeEquations, pixel_graph, slope_equations
 from sharpvision.reconstruct.integration_settings import IntegrationSettings
 from sharpvision.reconstruct.photometric.near.lambertian import lambertian_normals
 from sharpvision.reconstruct.photometric.near.projective import projective_lights, projective_points
@@ -25,6 +28,25 @@ from sharpvision.reconstruct.photometric.settings import PhysicsSettings
 from sharpvision.reconstruct.photometric.surface_model import State, SurfaceModel
 from sharpvision.solvers.block_descent import BlockUpdate
 
+BILATERAL_K = 1.0
+"""Sharpness of steps: softer than under distant lights, where no lamp tells the heights on both sides of one."""
+
+LEAST_INFORMATION = 1e-3
+"""What a normal is worth that nothing determines, in units of the cost by squared angle."""
+
+TOUCHED = 1.0 / (1.0 + math.exp(-SHADOW_MARGIN / SHADOW_SOFTNESS))
+"""Visibility of `cast_shadows` where a ray touches the surface."""
+
+
+@dataclass(frozen=True)
+class Integrated:
+    """The last integration: its graph, its equations, its result, and the information of a confidence of one."""
+
+    graph: PixelGraph
+    equations: SlopeEquations
+    depth: BilateralDepth
+    information: float
+
 
 class NearSurfaceModel(SurfaceModel):
     """Observations of one grid under a rig, and the updates of the state that explain them."""
@@ -33,6 +55,7 @@ class NearSurfaceModel(SurfaceModel):
         super().__init__(observations, settings)
         self.rig = rig
         self.rays = rig.rays(self.grid)
+        self.integrated: Integrated
 
     @cached_property
     def components(self) -> NDArray[np.intp]:
@@ -77,24 +100,34 @@ class NearSurfaceModel(SurfaceModel):
         return np.ascontiguousarray(depth[:, None] * self.rays / self.rig.unit, np.float32)
 
     def integrate(self, state: State, steps: int = 30) -> BlockUpdate:
-        """Log depth with steps from the normals; each part of the mask keeps its mean log depth."""
+        """Log depth with steps from the normals, each as confident as its pixel determines it; each part of the mask
+        keeps its mean log depth. What `anchor` needs of it stays in `integrated`."""
         factor, (x, y) = self.grid.factor, self.rig.principal_point
         settings = IntegrationSettings(
             method="bilateral", focal_px=self.rig.focal_px / factor, principal_point=(x / factor, y / factor),
-            k=self.settings.bilateral_k, min_nz=0.12, max_steps=steps, tolerance=1e-3,
+            k=BILATERAL_K, min_nz=0.12, max_steps=steps, tolerance=1e-3,
         )  # fmt: skip
-        confidence = self.grid.image(np.exp(-state["cost"].astype(np.float64)) + 1e-3)
+        information = self.information(state)
+        middle = float(np.median(information))
+        confidence = self.grid.image(information / middle)
         before = np.log(state["depth"])
         initial = self.grid.image(before - before.mean(), np.nan) if np.ptp(before) > 0 else None
-        result = bilateral_depth(
-            self.grid.image(state["normals"]), self.grid.mask, weights=confidence, initial=initial, settings=settings
-        )
+        field = self.grid.image(state["normals"])
+        result = bilateral_depth(field, self.grid.mask, weights=confidence, initial=initial, settings=settings)
+        graph = pixel_graph(self.grid.mask)
+        equations = slope_equations(field, graph, confidence, settings)
+        self.integrated = Integrated(graph, equations, result, middle)
         relative = result.depth[self.grid.index]
         count = np.bincount(self.components)
         moved = relative + (np.bincount(self.components, before - relative) / count)[self.components]
         self.place(state, np.exp(moved))
         state["depth_normals"] = self.facing(result.own_normals[self.grid.index])
         return BlockUpdate(float(state["cost"].mean()), float(np.abs(moved - before).mean()))
+
+    def information(self, state: State) -> NDArray[np.float64]:
+        """Rise of the cost by squared angle of the normal (P,), both tangents' harmonic mean: what it is known by."""
+        h11, h12, h22 = self.pixels(state).curvature(state["normals"], state["weights"]).T.astype(np.float64)
+        return np.maximum(h11 * h22 - h12**2, 0.0) / np.maximum(0.5 * (h11 + h22), 1e-9) + LEAST_INFORMATION
 
     def place(self, state: State, depth: NDArray) -> None:
         """Set the depth and what follows from it at once: the beams, and the distance in mask sides."""
@@ -103,13 +136,17 @@ class NearSurfaceModel(SurfaceModel):
         state["inverse_distance"] = self.inverse_distance(depth)
 
     def cast(self, state: State) -> BlockUpdate:
-        """Visibility of each lamp from each pixel: shadows over the depth, exact under perspective, times the beam."""
+        """Visibility of each lamp from each pixel: shadows over the depth, exact under perspective, times the beam.
+
+        Where a ray only touches the surface it is free: less would dim all slanting light, which moves the depth.
+        """
         before = state["visibility"]
         focal, middle = self.rig.focal_px / self.grid.factor, float(state["depth"].mean())
         places = projective_points(self.grid, state["depth"], focal, middle)
         lights, shares = projective_lights(self.rig, self.grid, middle)
         height = self.grid.image(places[:, 2].astype(np.float64), np.nan)
-        state["shadows"] = cast_shadows(height, self.grid.mask, lights, places, shares)
+        soft = cast_shadows(height, self.grid.mask, lights, places, shares)
+        state["shadows"] = np.minimum(soft / TOUCHED, 1.0).astype(np.float32)
         self.place(state, state["depth"])
         return BlockUpdate(float(state["cost"].mean()), float(np.abs(state["visibility"] - before).mean()))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from sharpvision.data.observations import PhotometricObservations
 from sharpvision.reconstruct.photometric.maps import DepthMap, as_image
+from sharpvision.reconstruct.photometric.near.anchor import anchor_depth
 from sharpvision.reconstruct.photometric.near.distance import fit_scale
 from sharpvision.reconstruct.photometric.near.model import NearSurfaceModel
 from sharpvision.reconstruct.photometric.near.rig import Rig, rig_of
@@ -20,7 +20,7 @@ from sharpvision.reconstruct.photometric.pixel_observations import PixelObservat
 from sharpvision.reconstruct.photometric.settings import PhysicsSettings
 from sharpvision.reconstruct.photometric.surface_model import State, SurfaceModel
 from sharpvision.solvers.block_descent import Block, BlockUpdate
-from sharpvision.solvers.solution import Solution
+from sharpvision.solvers.solution import Solution, Status
 
 
 def solve_near(observations: PhotometricObservations, options: PhotometricOptions) -> Solution:
@@ -28,8 +28,11 @@ def solve_near(observations: PhotometricObservations, options: PhotometricOption
     rig = rig_of(observations)
     pixels = replace(gather(observations), lights=rig.lights)
     result = solve_physics(pixels, replace(options, light_distance="fit"), None, near_scheme(rig, options.seed))
-    solution = physics_solution(observations, result, _depth(observations, result))
-    return solution
+    if result.status in (Status.CONVERGED, Status.STEP_LIMIT):
+        model = cast(NearSurfaceModel, result.model)
+        model.integrate(result.state)
+        anchor_depth(model, result.state, options.seed)
+    return physics_solution(observations, result, _depth(observations, result))
 
 
 def near_scheme(rig: Rig, seed: int) -> Scheme:
@@ -56,8 +59,11 @@ def _reduced_blocks(given: SurfaceModel, seed: int) -> list[Block]:
     def pixels(state: State) -> BlockUpdate:
         return model.fit_pixels(state, state["depth_normals"], prior)
 
+    def distance(state: State) -> BlockUpdate:
+        return fit_scale(model, state, seed, first=False) if rounds[0] == 1 else anchor_depth(model, state, seed)
+
     return [
-        Block("start", start), Block("depth", model.integrate), Block("distance", _scale_block(model, seed)),
+        Block("start", start), Block("depth", model.integrate), Block("distance", distance),
         Block("shadows", model.cast), Block("bounce", model.reflect), Block("pixels", pixels),
     ]  # fmt: skip
 
@@ -69,13 +75,10 @@ def _full_blocks(given: SurfaceModel, seed: int) -> list[Block]:
         return model.fit_pixels(state, state["depth_normals"], model.settings.depth_prior_full)
 
     return [
-        Block("depth", lambda state: model.integrate(state, 10)), Block("distance", _scale_block(model, seed)),
+        Block("depth", lambda state: model.integrate(state, 10)),
+        Block("distance", lambda state: anchor_depth(model, state, seed)),
         Block("shadows", model.cast), Block("pixels", pixels),
     ]  # fmt: skip
-
-
-def _scale_block(model: NearSurfaceModel, seed: int) -> Callable[[State], BlockUpdate]:
-    return lambda state: fit_scale(model, state, seed, first=False)
 
 
 def _depth(observations: PhotometricObservations, result: PhysicsResult) -> DepthMap:

@@ -1,0 +1,117 @@
+"""Depth that agrees with the normals' slopes and, at low frequencies and in scale, with what the lamps say of distance.
+
+Slopes add their errors up along the surface and leave the scale free; fall-off and parallax say little of one pixel's
+depth, but without drift. Both in one quadratic, in log depth L, about the integrated L_0 of each part of the mask:
+
+    sum over edges c_ab (d_b - d_a)^2 + lambda sum over sampled pixels (g_p d_p + k_p d_p^2 / 2),   L = L_0 + d,
+
+with c the edge weights of the (bilateral) integration in the units of the cost, and g, k the slope and curvature of a
+pixel's cost along its log depth, its normal and reflectance fitted anew. Each part of the mask gets its own scale.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sharpvision.kernels.pixels import Pixels
+from sharpvision.reconstruct.integration_bilateral import BilateralDepth
+from sharpvision.reconstruct.integration_grid import Floats, PixelGraph, SlopeEquations
+from sharpvision.reconstruct.integration_linear import LaplacianSolver
+from sharpvision.reconstruct.photometric.near.model import NearSurfaceModel
+from sharpvision.reconstruct.photometric.surface_model import State
+from sharpvision.solvers.block_descent import BlockUpdate
+
+TRUST = 6.0
+"""lambda: neighbours share what their normals get wrong, so slopes tell less of the large than their curvature says."""
+
+STEP = 0.01
+"""Log depth on either side at which a pixel is fitted for the curvature of its cost: above the ripples of fits."""
+
+FINE_STEP = 2e-3
+"""The same for its slope, normals and reflectance held."""
+
+SAMPLE = 6000
+PASSES = 3
+_LARGEST = 0.05
+_FIT_STEPS = 12
+
+
+def anchor_depth(model: NearSurfaceModel, state: State, seed: int) -> BlockUpdate:
+    """Correct the integrated depth by what the cost of a sample of pixels says about theirs; see the module's text."""
+    integrated = model.integrated
+    graph, solver = integrated.graph, LaplacianSolver(integrated.graph)
+    weights = edge_weights(graph, integrated.equations, integrated.depth, integrated.information)
+    chosen = np.sort(np.random.default_rng(seed).permutation(model.grid.size)[:SAMPLE])
+    share = model.grid.size / len(chosen)
+    place = np.full(model.grid.mask.shape, -1)
+    place[graph.rows, graph.columns] = np.arange(graph.size)
+    order = place[model.grid.index]  # from the grid's pixels to the graph's
+    start = np.log(state["depth"])
+    moved = np.zeros(graph.size)
+    for _ in range(PASSES):
+        slope, curvature = depth_profile(model, state, chosen)
+        pull, screen = np.zeros(graph.size), np.zeros(graph.size)
+        screen[order[chosen]] = 0.5 * TRUST * share * curvature
+        pull[order[chosen]] = 0.5 * TRUST * share * slope
+        flux = (-weights[0] * graph.differences(moved, 0), -weights[1] * graph.differences(moved, 1))
+        step = solver.solve(weights, flux, np.zeros(graph.size), 1e-6, screen=(screen, -pull))
+        moved = moved + np.clip(step, -_LARGEST, _LARGEST)
+        model.place(state, np.exp(start + moved[order]))
+        if np.abs(step).mean() < 0.1 * STEP**2:
+            break
+    return BlockUpdate(float(state["cost"].mean()), float(np.abs(moved).mean()))
+
+
+def edge_weights(
+    graph: PixelGraph, equations: SlopeEquations, depth: BilateralDepth, information: float
+) -> tuple[Floats, Floats]:
+    """Weights c of the edges of both axes: half the cost's second derivative by a difference of log depth, as sides are
+    weighted.
+
+    `information` is the cost by squared angle that a confidence of one stands for.
+    """
+    weights = []
+    for axis, image in enumerate((depth.horizontal, depth.vertical)):
+        a, b = graph.edges[axis]
+        forward = image[graph.rows, graph.columns]
+        q, s = equations.confidence * information, equations.scale
+        weights.append(q[a] * forward[a] * s[a] ** 2 + q[b] * (1.0 - forward[b]) * s[b] ** 2)
+    return weights[0], weights[1]
+
+
+def depth_profile(model: NearSurfaceModel, state: State, chosen: NDArray) -> tuple[Floats, Floats]:
+    """Slope and curvature (P',) of the cost of some pixels along their log depth, normals and reflectance fitted anew.
+
+    By the envelope theorem the slope is that at fitted normals and reflectance held; the curvature, which only sizes
+    the step, is a second difference of fits. A pixel whose cost is not convex says nothing: both are zero.
+    """
+    pixels = model.pixels(state).subset(chosen)
+    pixels.sparsity, pixels.tolerance = 0.0, 1e-6
+    shadows, rays, depth = state["shadows"][chosen], model.rays[chosen], state["depth"][chosen]
+
+    def move(step: float) -> None:
+        points = (depth * np.exp(step))[:, None] * rays
+        pixels.points = np.ascontiguousarray(points / model.rig.unit, np.float32)
+        pixels.visibility = np.ascontiguousarray(shadows * model.rig.beam(points), np.float32)
+
+    def held(step: float) -> Floats:
+        move(step)
+        return robust_cost(pixels, pixels.predict(normals, weights))
+
+    normals, weights, here = pixels.fit(state["normals"][chosen], state["weights"][chosen], steps=_FIT_STEPS)
+    sides = []
+    for step in (-STEP, STEP):
+        move(step)
+        sides.append(pixels.fit(normals, weights, steps=_FIT_STEPS)[2].astype(np.float64))
+    curvature = np.maximum(sides[0] + sides[1] - 2.0 * here, 0.0) / STEP**2
+    slope = (held(FINE_STEP) - held(-FINE_STEP)) / (2.0 * FINE_STEP)
+    return np.where(curvature > 0, slope, 0.0), curvature
+
+
+def robust_cost(pixels: Pixels, predicted: NDArray) -> Floats:
+    """Cost (P,) of predictions (P, N, 3): the data term of `sharpvision.kernels.pixel_fit`."""
+    square = ((pixels.observed.astype(np.float64) - predicted) ** 2).mean(-1)
+    scale2 = pixels.scale[:, None].astype(np.float64) ** 2
+    scale2 = scale2 * (1.0 + pixels.relative * (pixels.observed.astype(np.float64) ** 2).mean(-1))
+    return (pixels.weight * np.log1p(square / scale2)).sum(1) / np.maximum(pixels.weight.sum(1), 1e-12)
