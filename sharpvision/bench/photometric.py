@@ -58,35 +58,48 @@ def light_counts(available: int, asked: tuple[int, ...]) -> tuple[list[int], lis
 
 @SUITES.register("photometric")
 class Photometric:
-    """Every object, method and light count; `physics` also without its learned residual at the highest light count."""
+    """Every object, method and light count; `physics` also without its learned residual at the highest light count.
+
+    Where $SHARPVISION_DATA has it, the gray sphere of `uw_psm` too (`photometric_gray.py`).
+    """
 
     takes = ("data", "objects", "methods", "light_counts")
 
     def cases(self, options: Options) -> list[Case]:
         """Raises `InputError` where the data or a named object are not there."""
+        from sharpvision.bench.photometric_gray import default_gray, is_gray_sphere
+
         methods, objects = methods_of(options), find_objects(options.data)
+        if options.data is None and (sphere := default_gray()) is not None:
+            objects["gray"] = sphere
         for name in options.objects:
             if name not in objects:
                 raise InputError(f"object {name!r}", f"one of {', '.join(objects)}", repr(name), "use one of these")
         found = []
         for name in options.objects or objects:
             folder, available = objects[name]
+            gray = is_gray_sphere(folder)
             counts, skipped = light_counts(available, options.light_counts)
+            if gray and not options.light_counts:
+                counts = [available]
             if skipped:
                 Console(stderr=True).print(f"{name}: {available} lights; left out: {skipped}", markup=False)
             source = {"folder": str(folder.resolve())}
             for count in counts:
                 for method in methods:
                     found.append(Case("photometric", name, method, settings_of(method, count), source))
-                    if method == "physics" and count == max(counts):
+                    if method == "physics" and count == max(counts) and not gray:
                         found.append(Case("photometric", name, method, settings_of(method, count, False), source))
         return found
 
     def run(self, case: Case, seed: int) -> Measurement:
         """Read the folder, take the lights, solve, score."""
+        from sharpvision.bench.photometric_gray import gray_observations, is_gray_sphere
         from sharpvision.data import read_photometric
 
-        observations = read_photometric(case.source["folder"]).with_lights(case.settings["light_count"])
+        folder = Path(case.source["folder"])
+        read = gray_observations if is_gray_sphere(folder) else read_photometric
+        observations = read(folder).with_lights(case.settings["light_count"])
         solution, seconds = timed(observations, case.method, seed, case.settings["residual"])
         return Measurement(scores(solution, observations), seconds, ledger_of(solution, observations.mask))
 

@@ -78,13 +78,16 @@ def response_from_object(
     else:
         curve = SRGB if mean > 0.5 else LINEAR
         why = "its pixels disagree" if inside else "no curve between linear and sRGB suits it"
-        notes.append(f"the object does not tell the camera's response ({why}): read as "
-                     f"{'sRGB' if mean > 0.5 else 'linear'}; take three exposures of one scene, or give --response")  # fmt: skip
+        read_as = "sRGB" if mean > 0.5 else "linear"
+        notes.append(f"the object does not tell the camera's response ({why}): read as {read_as}; take three exposures "
+                     "of one scene, or give --response")  # fmt: skip
     rows = log_rows(np.arange(5, 251) / 255.0)[:, 1]
     cost = np.interp(mean, settings.bends, profiles.mean(0))
     residual = settings.code_scale * float(np.sqrt(np.expm1(cost)))
-    return ResponseEstimate(curve, np.array([0.0, std, 0.0, 0.0]), std * float(rows.std()), residual, determined, len(z),
-                            np.zeros(0), tuple(notes))  # fmt: skip
+    return ResponseEstimate(
+        curve, np.array([0.0, std, 0.0, 0.0]), std * float(rows.std()), residual, determined, len(z), np.zeros(0),
+        tuple(notes),
+    )  # fmt: skip
 
 
 def bend_curve(bend: float) -> ResponseCurve:
@@ -109,7 +112,8 @@ def _gathered(
     count, height, width, channels = codes.shape
     if lights.shape != (count, 3) or count < _LEAST_LIGHTS or not np.isfinite(lights).all():
         raise InputError("response from the object", f"{_LEAST_LIGHTS} images or more, a direction for each",
-                         f"{count} images, directions {lights.shape}", "calibrate the lights, or give --response")  # fmt: skip
+                         f"{count} images, directions {lights.shape}",
+                         "calibrate the lights, or give --response")  # fmt: skip
     gains = np.ones((count, channels)) if intensities is None else np.asarray(intensities, dtype=np.float64)
     gains = np.broadcast_to(gains.reshape(count, -1), (count, channels))
     inside = np.ones((height, width), bool) if mask is None else np.asarray(mask, dtype=bool)
@@ -125,7 +129,8 @@ def _gathered(
     told = np.flatnonzero((usable.sum(1) >= _LEAST_LIGHTS - 1) & (np.quantile(z, 0.8, axis=1) > 0.15))
     if len(told) < _LEAST_PIXELS:
         raise InputError("response from the object", "pixels between black and white in most images",
-                         f"{len(told)} of {int(inside.sum())}", "expose for the object, or give --response")  # fmt: skip
+                         f"{len(told)} of {int(inside.sum())}",
+                         "expose for the object, or give --response")  # fmt: skip
     told = told[np.linspace(0, len(told) - 1, min(len(told), settings.samples)).astype(int)]
     vectors = lights[chosen][None] * gains[chosen].T[brightest[told]][..., None]
     cells = settings.cells
