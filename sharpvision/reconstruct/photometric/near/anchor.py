@@ -3,10 +3,11 @@
 Slopes add their errors up along the surface and leave the scale free; fall-off and parallax say little of one pixel's
 depth, but without drift. Both in one quadratic, in log depth L, about the integrated L_0 of each part of the mask:
 
-    sum over edges c_ab (d_b - d_a)^2 + lambda sum over sampled pixels (g_p d_p + k_p d_p^2 / 2),   L = L_0 + d,
+    sum over edges c_ab (d_b - d_a)^2 + lambda sum over pixels (g_p d_p + k_p d_p^2 / 2),   L = L_0 + d,
 
-with c the edge weights of the (bilateral) integration in the units of the cost, and g, k the slope and curvature of a
-pixel's cost along its log depth, its normal and reflectance fitted anew. Each part of the mask gets its own scale.
+with c the edge weights of the (bilateral) integration in the units of the cost, and g, k the slope and curvature of the
+cost along log depth, normal and reflectance fitted anew, of the cell of the reduced grid that a pixel is in: there the
+noise, whose square biases a robust fit, is less. Each part of the mask gets its own scale.
 """
 
 from __future__ import annotations
@@ -31,34 +32,31 @@ STEP = 0.01
 FINE_STEP = 2e-3
 """The same for its slope, normals and reflectance held."""
 
-SAMPLE = 6000
 PASSES = 3
 _LARGEST = 0.05
+_RESTS = 1e-5
 _FIT_STEPS = 12
 
 
-def anchor_depth(model: NearSurfaceModel, state: State, seed: int) -> BlockUpdate:
-    """Correct the integrated depth by what the cost of a sample of pixels says about theirs; see the module's text."""
+def anchor_depth(model: NearSurfaceModel, state: State) -> BlockUpdate:
+    """Correct the integrated depth by what the cost of the reduced grid's cells says about theirs; see the module."""
     integrated = model.integrated
     graph, solver = integrated.graph, LaplacianSolver(integrated.graph)
     weights = edge_weights(graph, integrated.equations, integrated.depth, integrated.information)
-    chosen = np.sort(np.random.default_rng(seed).permutation(model.grid.size)[:SAMPLE])
-    share = model.grid.size / len(chosen)
-    place = np.full(model.grid.mask.shape, -1)
-    place[graph.rows, graph.columns] = np.arange(graph.size)
-    order = place[model.grid.index]  # from the grid's pixels to the graph's
-    start = np.log(state["depth"])
-    moved = np.zeros(graph.size)
+    to_graph = np.empty(model.grid.mask.shape, np.intp)
+    to_graph[graph.rows, graph.columns] = np.arange(graph.size)
+    order = to_graph[model.grid.index]
+    cells, inside = model.cells_of_pixels()
+    start, moved = np.log(state["depth"]), np.zeros(graph.size)
     for _ in range(PASSES):
-        slope, curvature = depth_profile(model, state, chosen)
+        slope, curvature = (0.5 * TRUST * v for v in depth_profile(*model.reduced(state)))
         pull, screen = np.zeros(graph.size), np.zeros(graph.size)
-        screen[order[chosen]] = 0.5 * TRUST * share * curvature
-        pull[order[chosen]] = 0.5 * TRUST * share * slope
+        screen[order[inside]], pull[order[inside]] = curvature[cells], slope[cells]
         flux = (-weights[0] * graph.differences(moved, 0), -weights[1] * graph.differences(moved, 1))
         step = solver.solve(weights, flux, np.zeros(graph.size), 1e-6, screen=(screen, -pull))
         moved = moved + np.clip(step, -_LARGEST, _LARGEST)
         model.place(state, np.exp(start + moved[order]))
-        if np.abs(step).mean() < 0.1 * STEP**2:
+        if np.abs(step).mean() < _RESTS:
             break
     return BlockUpdate(float(state["cost"].mean()), float(np.abs(moved).mean()))
 
@@ -80,26 +78,25 @@ def edge_weights(
     return weights[0], weights[1]
 
 
-def depth_profile(model: NearSurfaceModel, state: State, chosen: NDArray) -> tuple[Floats, Floats]:
-    """Slope and curvature (P',) of the cost of some pixels along their log depth, normals and reflectance fitted anew.
+def depth_profile(model: NearSurfaceModel, state: State) -> tuple[Floats, Floats]:
+    """Slope and curvature (P,) of the pixels' cost along their log depth, normals and reflectance fitted anew.
 
     By the envelope theorem the slope is that at fitted normals and reflectance held; the curvature, which only sizes
     the step, is a second difference of fits. A pixel whose cost is not convex says nothing: both are zero.
     """
-    pixels = model.pixels(state).subset(chosen)
+    pixels = model.pixels(state)
     pixels.sparsity, pixels.tolerance = 0.0, 1e-6
-    shadows, rays, depth = state["shadows"][chosen], model.rays[chosen], state["depth"][chosen]
 
     def move(step: float) -> None:
-        points = (depth * np.exp(step))[:, None] * rays
+        points = (state["depth"] * np.exp(step))[:, None] * model.rays
         pixels.points = np.ascontiguousarray(points / model.rig.unit, np.float32)
-        pixels.visibility = np.ascontiguousarray(shadows * model.rig.beam(points), np.float32)
+        pixels.visibility = np.ascontiguousarray(state["shadows"] * model.rig.beam(points), np.float32)
 
     def held(step: float) -> Floats:
         move(step)
         return robust_cost(pixels, pixels.predict(normals, weights))
 
-    normals, weights, here = pixels.fit(state["normals"][chosen], state["weights"][chosen], steps=_FIT_STEPS)
+    normals, weights, here = pixels.fit(state["normals"], state["weights"], steps=_FIT_STEPS)
     sides = []
     for step in (-STEP, STEP):
         move(step)

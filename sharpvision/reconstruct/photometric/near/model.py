@@ -51,9 +51,12 @@ class Integrated:
 class NearSurfaceModel(SurfaceModel):
     """Observations of one grid under a rig, and the updates of the state that explain them."""
 
-    def __init__(self, observations: PixelObservations, settings: PhysicsSettings, rig: Rig) -> None:
+    def __init__(
+        self, observations: PixelObservations, settings: PhysicsSettings, rig: Rig,
+        coarse: NearSurfaceModel | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(observations, settings)
-        self.rig = rig
+        self.rig, self.coarse = rig, coarse
         self.rays = rig.rays(self.grid)
         self.integrated: Integrated
 
@@ -149,6 +152,34 @@ class NearSurfaceModel(SurfaceModel):
         state["shadows"] = np.minimum(soft / TOUCHED, 1.0).astype(np.float32)
         self.place(state, state["depth"])
         return BlockUpdate(float(state["cost"].mean()), float(np.abs(state["visibility"] - before).mean()))
+
+    def reduced(self, state: State) -> tuple[NearSurfaceModel, State]:
+        """The model of the reduced grid and the state averaged over its cells, itself where there is none."""
+        coarse = self.coarse
+        if coarse is None or coarse.grid.factor == self.grid.factor:
+            return self, state
+
+        def mean(values: NDArray) -> NDArray:
+            return self.grid.average(values, coarse.grid)
+
+        small: State = {
+            "normals": coarse.facing(mean(state["normals"])), "cost": mean(state["cost"]),
+            "weights": mean(state["weights"] * self.scale[:, None, None]) / coarse.scale[:, None, None],
+            "shadows": mean(state["shadows"]), "bounce": None if state["bounce"] is None else mean(state["bounce"]),
+            "gains": state["gains"], "correction": None,
+        }  # fmt: skip
+        middle = float(state["depth"].mean())  # differences from it survive the averages' single precision
+        coarse.place(small, middle + mean(state["depth"] - middle).astype(np.float64))
+        return coarse, small
+
+    def cells_of_pixels(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Cells of the reduced grid, and the pixels that are in them."""
+        coarse = self.coarse or self
+        step = coarse.grid.factor // self.grid.factor
+        number = np.full(coarse.grid.mask.shape, -1)
+        number[coarse.grid.index] = np.arange(coarse.grid.size)
+        cells = number[self.grid.index[0] // step, self.grid.index[1] // step]
+        return cells[cells >= 0], np.flatnonzero(cells >= 0)
 
     def depth_in_cells(self, state: State) -> NDArray[np.float64]:
         """Depth (P,) in cells as an orthographic camera at the object's mean depth would see it."""

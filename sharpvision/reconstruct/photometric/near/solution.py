@@ -31,7 +31,7 @@ def solve_near(observations: PhotometricObservations, options: PhotometricOption
     if result.status in (Status.CONVERGED, Status.STEP_LIMIT):
         model = cast(NearSurfaceModel, result.model)
         model.integrate(result.state)
-        anchor_depth(model, result.state, options.seed)
+        anchor_depth(model, result.state)
     return physics_solution(observations, result, _depth(observations, result))
 
 
@@ -39,10 +39,13 @@ def near_scheme(rig: Rig, seed: int) -> Scheme:
     """Blocks of a round: reflectance and normals of the pixels given their places, depth by integration, its scale from
     the lamps' fall-off and parallax, shadows and beams, bounced light."""
 
-    def model(observations: PixelObservations, settings: PhysicsSettings) -> NearSurfaceModel:
-        return NearSurfaceModel(observations, settings, rig)
+    made: list[NearSurfaceModel] = []
 
-    return Scheme(model, lambda m: _reduced_blocks(m, seed), lambda m: _full_blocks(m, seed))
+    def model(observations: PixelObservations, settings: PhysicsSettings) -> NearSurfaceModel:
+        made.append(NearSurfaceModel(observations, settings, rig, made[0] if made else None))  # the reduced one first
+        return made[-1]
+
+    return Scheme(model, lambda m: _reduced_blocks(m, seed), _full_blocks)
 
 
 def _reduced_blocks(given: SurfaceModel, seed: int) -> list[Block]:
@@ -60,7 +63,7 @@ def _reduced_blocks(given: SurfaceModel, seed: int) -> list[Block]:
         return model.fit_pixels(state, state["depth_normals"], prior)
 
     def distance(state: State) -> BlockUpdate:
-        return fit_scale(model, state, seed, first=False) if rounds[0] == 1 else anchor_depth(model, state, seed)
+        return fit_scale(model, state, seed, first=False) if rounds[0] == 1 else anchor_depth(model, state)
 
     return [
         Block("start", start), Block("depth", model.integrate), Block("distance", distance),
@@ -68,7 +71,7 @@ def _reduced_blocks(given: SurfaceModel, seed: int) -> list[Block]:
     ]  # fmt: skip
 
 
-def _full_blocks(given: SurfaceModel, seed: int) -> list[Block]:
+def _full_blocks(given: SurfaceModel) -> list[Block]:
     model = cast(NearSurfaceModel, given)
 
     def pixels(state: State) -> BlockUpdate:
@@ -76,7 +79,7 @@ def _full_blocks(given: SurfaceModel, seed: int) -> list[Block]:
 
     return [
         Block("depth", lambda state: model.integrate(state, 10)),
-        Block("distance", lambda state: anchor_depth(model, state, seed)),
+        Block("distance", lambda state: anchor_depth(model, state)),
         Block("shadows", model.cast), Block("pixels", pixels),
     ]  # fmt: skip
 
