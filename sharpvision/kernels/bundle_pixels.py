@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import warp as wp
@@ -35,6 +35,11 @@ class BundlePixels:
     viewers: NDArray[np.float32]
     relative: float = 0.0
     sparsity: float = 0.0
+
+    def subset(self, index: NDArray) -> BundlePixels:
+        """Only the pixels `index`."""
+        taken = ("observed", "weight", "visibility", "scale", "points", "viewers")
+        return replace(self, **{name: np.ascontiguousarray(getattr(self, name)[index]) for name in taken})  # type: ignore[arg-type]
 
     def _data(self, lights: NDArray, intensities: NDArray) -> bundle_fit.BundleData:
         data = bundle_fit.BundleData()

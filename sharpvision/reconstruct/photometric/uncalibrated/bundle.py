@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +16,10 @@ _HALVINGS = 4
 _LIGHT_DAMPING = 0.1
 _HOLD = 1000.0
 _LAST_DAMPING = 10.0
+_SETTLE_DAMPING = 1e-2
+
+Held = Callable[[NDArray], NDArray]
+"""Lights times intensities (N, 3) -> moves (K, N, 3) of them along which a bundle adjustment does not go."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +57,15 @@ def light_axes(lights: NDArray) -> NDArray[np.float64]:
     return np.stack([first, np.cross(lights, first)], 1)
 
 
-def directions_of(moves: NDArray, axes: NDArray) -> NDArray[np.float64]:
-    """Moves (K, N, 3) of the lights as unit vectors (K, 3 N) of the steps: tangent parts, no change of intensity."""
-    along = np.einsum("kja,jta->kjt", moves, axes)
-    flat = np.concatenate([along, np.zeros((*along.shape[:2], 1))], 2).reshape(len(moves), -1)
-    size = np.linalg.norm(flat, axis=1, keepdims=True)
-    return flat / np.maximum(size, 1e-12)
+def directions_of(state: BundleState, moves: NDArray, axes: NDArray) -> NDArray[np.float64]:
+    """Orthonormal directions (K', 3 N) of steps that span moves (K, N, 3) of the lights times their intensities."""
+    relative = moves / state.intensities[:, None]
+    along = np.einsum("kja,jta->kjt", relative, axes)
+    logs = np.einsum("kja,ja->kj", relative, state.lights)
+    logs -= logs.mean(1, keepdims=True)
+    flat = np.concatenate([along, logs[..., None]], 2).reshape(len(moves), -1)
+    _, sizes, spanned = np.linalg.svd(flat, full_matrices=False)
+    return spanned[sizes > 1e-6 * sizes[0]]
 
 
 def rotations(lights: NDArray) -> NDArray[np.float64]:
@@ -65,14 +73,20 @@ def rotations(lights: NDArray) -> NDArray[np.float64]:
     return np.stack([np.cross(axis, lights) for axis in np.eye(3)])
 
 
+def linear_maps(lights: NDArray) -> NDArray[np.float64]:
+    """What a linear map of all of space does to the lights, (9, N, 3): what the images of a Lambertian surface leave
+    open."""
+    return np.stack([lights @ generator for generator in np.eye(9).reshape(9, 3, 3)])
+
+
 def adjust(
-    pixels: BundlePixels, state: BundleState, steps: int, *, hold: bool = False, tolerance: float = 1e-4
+    pixels: BundlePixels, state: BundleState, steps: int, *, hold: Held | None = None, tolerance: float = 1e-4
 ) -> BundleState:
     """At most `steps` Levenberg-Marquardt steps of the cost in `kernels/bundle_fit`.
 
-    `hold` keeps the lights' mean rotation: along it normals and lights can drift with next to no change of the cost, and
-    only integrability tells where it should be. Reflectance is re-fitted after every trial step. Ends early where the
-    cost falls by less than `tolerance` of itself.
+    `hold` keeps what integrability or an outline have to tell, since the cost hardly changes along it: the lights' mean
+    rotation, or any linear map of them. Reflectance is re-fitted after every trial step. Ends early where the cost
+    falls by less than `tolerance` of itself.
     """
     for _ in range(steps):
         before = state.cost
@@ -82,7 +96,7 @@ def adjust(
     return state
 
 
-def _step(pixels: BundlePixels, state: BundleState, *, hold: bool) -> tuple[BundleState, bool]:
+def _step(pixels: BundlePixels, state: BundleState, *, hold: Held | None) -> tuple[BundleState, bool]:
     damping = state.damping
     axes = light_axes(state.lights)
     while damping < _LAST_DAMPING:
@@ -93,20 +107,20 @@ def _step(pixels: BundlePixels, state: BundleState, *, hold: bool) -> tuple[Bund
         same = np.zeros(len(right))
         same[2::3] = 1.0 / np.sqrt(len(state.lights))
         matrix += stiff * np.outer(same, same)
-        if hold:
-            held = directions_of(rotations(state.lights), axes)
+        if hold is not None:
+            held = directions_of(state, hold(state.lights * state.intensities[:, None]), axes)
             matrix += stiff * held.T @ held
         light_step = np.linalg.solve(matrix, right)
         normal_step = found.normal_steps(light_step)
         for halving in range(_HALVINGS):
-            trial = _moved(pixels, state, axes, light_step * 0.5**halving, normal_step * 0.5**halving)
+            trial = _stepped(pixels, state, axes, light_step * 0.5**halving, normal_step * 0.5**halving)
             if trial.cost < state.cost:
                 return replace(trial, damping=damping * (0.3 if halving == 0 else 2.0)), True
         damping *= 10.0
     return state, False
 
 
-def _moved(
+def _stepped(
     pixels: BundlePixels, state: BundleState, axes: NDArray, light_step: NDArray, normal_step: NDArray
 ) -> BundleState:
     steps = light_step.reshape(-1, 3)
@@ -120,3 +134,35 @@ def _moved(
     normals = pixels.turn(state.normals, capped.astype(np.float32))
     weights, costs = pixels.fit_reflectance(lights, intensities, normals, state.weights)
     return BundleState(lights, intensities, normals, weights, costs, state.damping)
+
+
+def settle(pixels: BundlePixels, state: BundleState, steps: int = 4) -> BundleState:
+    """Normals and reflectance of every pixel at the state's lights: damped Gauss-Newton steps, each pixel its own."""
+    axes = light_axes(state.lights)
+    still = np.zeros(3 * len(state.lights), np.float32)
+    for _ in range(steps):
+        found = pixels.eliminate(state.lights, state.intensities, axes, state.normals, state.weights, _SETTLE_DAMPING)
+        step = found.normal_steps(still)
+        size = np.linalg.norm(step, axis=1, keepdims=True)
+        step = step * np.minimum(1.0, _LARGEST_TURN / np.maximum(size, 1e-12))
+        for shorter in (1.0, 0.25):
+            normals = pixels.turn(state.normals, step * np.float32(shorter))
+            weights, costs = pixels.fit_reflectance(state.lights, state.intensities, normals, state.weights)
+            better = costs < state.costs
+            state = replace(
+                state, normals=np.where(better[:, None], normals, state.normals),
+                weights=np.where(better[:, None], weights, state.weights), costs=np.where(better, costs, state.costs),
+            )  # fmt: skip
+            step = np.where(better[:, None], 0.0, step)
+    return state
+
+
+def moved(pixels: BundlePixels, state: BundleState, matrix: NDArray) -> BundleState:
+    """Normals under `matrix` (3, 3), lights and intensities under its inverse transposed, reflectance re-fitted."""
+    scaled = state.normals.astype(np.float64) @ matrix.T
+    lights = (state.lights * state.intensities[:, None]) @ np.linalg.inv(matrix)
+    intensities = np.linalg.norm(lights, axis=1)
+    directions, normals = facing(lights), facing(scaled).astype(np.float32)
+    intensities = intensities / np.exp(np.log(intensities).mean())
+    weights, costs = pixels.fit_reflectance(directions, intensities, normals, state.weights, 6)
+    return replace(state, lights=directions, intensities=intensities, normals=normals, weights=weights, costs=costs)

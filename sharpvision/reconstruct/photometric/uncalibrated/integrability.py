@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from sharpvision.kernels.bundle_pixels import BundlePixels
 from sharpvision.reconstruct.photometric.grid import PixelGrid
+from sharpvision.reconstruct.photometric.uncalibrated.bundle import BundleState, moved
 
 _LEAST_FACING = 0.3
 _SLOPE_FLOOR = 0.03
 _LOSS = 0.2
+_COST = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,19 +54,25 @@ def relative_curl(normals: NDArray, quads: Quads, confidence: NDArray) -> float:
     >>> relative_curl(bowl, quads, np.ones(400)) < 1e-6 < 0.5 < relative_curl(swirl, quads, np.ones(400))
     True
     """
+    return float((curl_residuals(normals, quads, confidence) ** 2).sum())
+
+
+def curl_residuals(normals: NDArray, quads: Quads, confidence: NDArray) -> NDArray[np.float64]:
+    """The terms of `relative_curl` (Q,): their squares sum up to it, their sign is that of the curl."""
     facing = -(normals * quads.rays).sum(1)
     weight = confidence[quads.corners].min(1) * (facing[quads.corners] >= _LEAST_FACING).all(1)
     total = weight.sum()
     if total <= 0:
-        return 0.0
+        return np.zeros(len(quads.corners))
     slopes = normals[:, :2] / np.maximum(facing, 1e-3)[:, None]
     p, q = slopes[quads.corners, 0], slopes[quads.corners, 1]
     curl = 0.5 * (p[:, 0] + p[:, 1] - p[:, 2] - p[:, 3]) - 0.5 * (q[:, 0] + q[:, 2] - q[:, 1] - q[:, 3])
-    change = ((p[:, 1] - p[:, 0]) ** 2 + (p[:, 3] - p[:, 2]) ** 2 + (p[:, 2] - p[:, 0]) ** 2 + (p[:, 3] - p[:, 1]) ** 2
-              + (q[:, 1] - q[:, 0]) ** 2 + (q[:, 3] - q[:, 2]) ** 2 + (q[:, 2] - q[:, 0]) ** 2
-              + (q[:, 3] - q[:, 1]) ** 2) / 2.0  # fmt: skip
+    change = 0.5 * sum(
+        (slope[:, one] - slope[:, other]) ** 2 for slope in (p, q) for one, other in ((1, 0), (3, 2), (2, 0), (3, 1))
+    )
     ratio = curl**2 / (_SLOPE_FLOOR**2 + change)
-    return float((weight * np.log1p(ratio / _LOSS**2)).sum() / total)
+    signed: NDArray[np.float64] = np.sign(curl) * np.sqrt(weight * np.log1p(ratio / _LOSS**2) / total)
+    return signed
 
 
 def tilt_matrix(parameters: NDArray) -> NDArray[np.float64]:
@@ -92,3 +101,15 @@ def integrable_tilt(normals: NDArray, quads: Quads, confidence: NDArray, reach: 
     options = {"initial_simplex": simplex, "maxfev": 150, "xatol": 1e-4, "fatol": 1e-7}
     found: NDArray[np.float64] = minimize(curl, best, method="Nelder-Mead", options=options).x
     return found
+
+
+def confidence_of(state: BundleState) -> NDArray[np.float64]:
+    """How far each pixel (P,) is believed: exp(-cost / 0.5)."""
+    confidence: NDArray[np.float64] = np.exp(-state.costs.astype(np.float64) / _COST)
+    return confidence
+
+
+def integrable(pixels: BundlePixels, state: BundleState, quads: Quads) -> BundleState:
+    """The state tilted and turned so that its normals are those of a surface."""
+    tilt = integrable_tilt(state.normals, quads, confidence_of(state))
+    return moved(pixels, state, tilt_matrix(tilt))

@@ -1,4 +1,4 @@
-"""From photographs under unknown light to grey observations that a factorisation can take: scales of pixels and images."""
+"""Grey observations that a factorisation can take: photographs under unknown light over scales of pixels and images."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def grey_observations(pixels: PixelObservations) -> GreyObservations:
     """Grey observations of pixels whose lights are unknown (`pixels.intensities` are ones)."""
     grey, usable = pixels.radiance @ GREY, pixels.usable > 0
     exposure = image_exposures(grey, usable)
-    scale = np.quantile(grey / exposure, 0.9, axis=1)
-    scale = np.maximum(scale, max(pixels.noise, 1e-7)).astype(np.float32)
+    bright = np.quantile(grey / exposure, 0.9, axis=1)
+    scale = np.maximum(bright, max(pixels.noise, 1e-7)).astype(np.float32)
     observed = (grey / (exposure * scale[:, None])).astype(np.float32)
-    noise = (pixels.noise / scale).astype(np.float32)
+    noise = np.asarray(pixels.noise / scale, np.float32)
     return GreyObservations(pixels.grid, observed, usable, scale, exposure, noise, pixels.viewers)
 
 
@@ -72,7 +72,7 @@ def image_exposures(grey: NDArray, usable: NDArray[np.bool_]) -> NDArray[np.floa
 
 
 def light_colours(radiance: NDArray, grey: NDArray, usable: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Colours (N, 3) of the lights relative to their mean, by the median over pixels; the mean log of each channel is 0.
+    """Colours (N, 3) of the lights relative to their mean, by the median over pixels; each channel's mean log is 0.
 
         k_jc = median over p of (I_pjc / g_pj) / (median over j of I_pjc / g_pj)
 
