@@ -23,8 +23,9 @@ from sharpvision.data.files import read_bytes
 from sharpvision.data.png_chunks import SIGNATURE, checked_png, damaged
 
 RAW_SUFFIXES = frozenset({".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2", ".pef"})
-SUFFIXES = RAW_SUFFIXES | {".png", ".tif", ".tiff", ".jpg", ".jpeg", ".exr", ".hdr"}
-FORMATS = "PNG, TIFF, JPEG, EXR, HDR or RAW"
+HEIC_SUFFIXES = frozenset({".heic", ".heif"})
+SUFFIXES = RAW_SUFFIXES | HEIC_SUFFIXES | {".png", ".tif", ".tiff", ".jpg", ".jpeg", ".exr", ".hdr"}
+FORMATS = "PNG, TIFF, JPEG, EXR, HDR, HEIC or RAW"
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,16 @@ class Photograph:
 
 
 def decode(path: Path) -> Photograph:
-    """Decodes a PNG, TIFF, JPEG, EXR, HDR or (extra `raw`) RAW file; its content decides, not its name.
+    """Decodes a PNG, TIFF, JPEG, EXR, HDR or, by extras, HEIC (`heic`) or RAW (`raw`) file; content decides, not names.
 
     Raises `InputError` for what is unreadable, empty, cut off, or none of these; `BackendUnavailable` for RAW without
-    rawpy.
+    rawpy and HEIC without pi-heif.
     """
     if path.suffix.lower() in RAW_SUFFIXES:
         return _decode_raw(path)
     data = read_bytes(path, f"an image ({FORMATS})")
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
+        return _decode_heic(path, data)
     for magics, decoder in _DECODERS:
         if data.startswith(magics):
             return decoder(path, data)
@@ -112,6 +115,28 @@ def _decode_raw(path: Path) -> Photograph:
     return Photograph(np.ascontiguousarray(pixels), exif_of_tiff(path))  # LibRaw turns it upright
 
 
+def _decode_heic(path: Path, data: bytes) -> Photograph:
+    """8 bits as stored, or 10 and 12 bits in the high bits of 16; libheif turns it upright and undoes the crop.
+
+    The container says which way up it is; the EXIF repeats it (HEIF, ISO/IEC 23008-12, 7.1.4) and only tells here
+    what was undone.
+    """
+    try:
+        import pi_heif
+    except ImportError as error:
+        raise BackendUnavailable("heic", f"{path}: HEIC photographs") from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            photograph = pi_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+            pixels = np.atleast_3d(np.array(photograph))[..., :3]  # a copy: the array would outlive the decoder's memory
+    except (OSError, SyntaxError, ValueError, RuntimeError, EOFError) as error:
+        raise damaged(path, f"a HEIC that does not decode ({_first_line(error)})") from error
+    block = photograph.info.get("exif")
+    return Photograph(np.ascontiguousarray(pixels), exif_of_block(block))
+
+
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _DECODERS: list[tuple[tuple[bytes, ...], Callable[[Path, bytes], Photograph]]] = [
     ((SIGNATURE,), _decode_png),
     ((b"\xff\xd8\xff",), _decode_jpeg),
