@@ -129,7 +129,7 @@ def _decode_heic(path: Path, data: bytes) -> Photograph:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             photograph = pi_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
-            pixels = np.atleast_3d(np.array(photograph))[..., :3]  # a copy: the array would outlive the decoder's memory
+            pixels = np.atleast_3d(np.array(photograph))[..., :3]  # a copy: the decoder frees its memory
     except (OSError, SyntaxError, ValueError, RuntimeError, EOFError) as error:
         raise damaged(path, f"a HEIC that does not decode ({_first_line(error)})") from error
     block = photograph.info.get("exif")
