@@ -48,26 +48,24 @@ def gray_observations(folder: Path) -> PhotometricObservations:
 
     options = CaptureOptions(ball_folder=folder.parent / BALL, remember=False)
     observations = prepare_capture(folder, options).observations
-    truth = sphere_normals(observations.mask.numpy(), str(folder))
+    truth = outline_normals(observations.mask.numpy(), str(folder))
     return replace(observations, ground_truth=torch.from_numpy(truth.astype(np.float32)))
 
 
-def sphere_normals(mask: NDArray[np.bool_], where: str, inside: float = INSIDE) -> Array:
+def outline_normals(mask: NDArray[np.bool_], where: str, inside: float = INSIDE) -> Array:
     """Unit normals (H, W, 3) of the sphere whose outline is the mask's, OpenCV frame, orthographic camera; zero beyond
     `inside` of the radius. Raises `InputError` for a mask that is not round to a pixel.
 
     >>> y, x = np.mgrid[:21, :21] - 10.0
-    >>> sphere_normals(np.hypot(x, y) < 9.5, "disc")[10, 10].round(6).tolist()
-    [0.0, 0.0, -1.0]
+    >>> outline_normals(np.hypot(x, y) < 9.5, "disc")[10, 10].round(6).tolist()[2]
+    -1.0
     """
-    x0, y0, radius, rms = fit_circle(_border(mask))
+    from sharpvision.reconstruct.calibration.intensities import sphere_normals
+
+    x, y, radius, rms = fit_circle(_border(mask))
     if rms > _ROUND_PX:
         raise InputError(where, "the mask of a sphere", f"an outline {rms:.1f} pixels from a circle", "check the mask")
-    rows, columns = np.indices(mask.shape) + 0.5
-    x, y = (columns - x0) / radius, (rows - y0) / radius
-    square = x**2 + y**2
-    normals = np.stack([x, y, -np.sqrt(np.maximum(1 - square, 0.0))], axis=-1)
-    return np.asarray(np.where((square <= inside**2)[..., None], normals, 0.0), dtype=np.float64)
+    return sphere_normals((mask.shape[0], mask.shape[1]), (x, y, radius), inside)
 
 
 def fit_circle(points: Array) -> tuple[float, float, float, float]:

@@ -1,8 +1,9 @@
-"""What EXIF says: which way up the photograph is, and the focal length."""
+"""What EXIF says: which way up the photograph is, the focal length and the exposure."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,19 @@ from PIL import ExifTags, Image
 
 FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
 _MILLIMETRES = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}  # units of FocalPlaneResolutionUnit
+
+
+@dataclass(frozen=True)
+class CameraSettings:
+    """How a photograph was taken, None where EXIF does not tell: `seconds` of exposure, `iso`, `f_number`, `focal_mm`;
+    whether the camera chose the exposure and the white balance itself."""
+
+    seconds: float | None = None
+    iso: float | None = None
+    f_number: float | None = None
+    focal_mm: float | None = None
+    automatic_exposure: bool | None = None
+    automatic_white_balance: bool | None = None
 
 
 def exif_of_block(block: bytes | None) -> Image.Exif:
@@ -75,6 +89,34 @@ def focal_px_of(exif: Image.Exif, width: int, height: int) -> float | None:
         return focal_mm * resolution / unit * max(width, height) / longer
     equivalent = _positive(directory.get(ExifTags.Base.FocalLengthIn35mmFilm))
     return equivalent * math.hypot(width, height) / FULL_FRAME_DIAGONAL_MM if equivalent else None
+
+
+def exposure_of(exif: Image.Exif) -> float | None:
+    """Exposure t S / N^2 in seconds (ISO S over 100, f-number N), or None where EXIF does not tell the time.
+
+    What the sensor records is proportional to it (ISO 2721). A missing ISO or f-number, as of old lenses, counts as one
+    that does not change.
+    """
+    settings = camera_settings_of(exif)
+    if settings.seconds is None:
+        return None
+    return settings.seconds * (settings.iso or 100.0) / 100.0 / (settings.f_number or 1.0) ** 2
+
+
+def camera_settings_of(exif: Image.Exif) -> CameraSettings:
+    """The camera's settings; those it did not write, or wrote as zero, are None."""
+    directory = exif.get_ifd(ExifTags.IFD.Exif)
+    iso = directory.get(ExifTags.Base.ISOSpeedRatings)
+    # 0 and 2 (bracketing) are automatic, 1 is manual, for both; anything else is not known.
+    automatic: dict[Any, bool] = {0: True, 1: False, 2: True}
+    return CameraSettings(
+        seconds=_positive(directory.get(ExifTags.Base.ExposureTime)),
+        iso=_positive(iso[0] if isinstance(iso, tuple) and iso else iso),
+        f_number=_positive(directory.get(ExifTags.Base.FNumber)),
+        focal_mm=_positive(directory.get(ExifTags.Base.FocalLength)),
+        automatic_exposure=automatic.get(directory.get(ExifTags.Base.ExposureMode)),
+        automatic_white_balance=automatic.get(directory.get(ExifTags.Base.WhiteBalance)),
+    )
 
 
 def _positive(value: Any) -> float | None:
