@@ -7,34 +7,41 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_erosion, gaussian_filter
+from scipy.ndimage import binary_erosion, distance_transform_edt, gaussian_filter
 
 from sharpvision.reconstruct.integration_bilateral import bilateral_depth
 from sharpvision.reconstruct.integration_settings import IntegrationSettings
 from sharpvision.reconstruct.photometric.grid import PixelGrid
 from sharpvision.reconstruct.photometric.multiplexed.explanations import (
+    CLEAN,
     EXPLANATIONS,
     UNEXPLAINED_PRICE,
     Evidence,
+    Explanation,
     Fit,
+    Paints,
     explain,
     facing,
 )
-from sharpvision.reconstruct.photometric.multiplexed.labels import smooth_labels
+from sharpvision.reconstruct.photometric.multiplexed.labels import Candidates, Continuity, choose, smooth_labels
 from sharpvision.reconstruct.photometric.multiplexed.paints import Unmixing, find_paints, fit_paints, paint_misfit
+
+_BORDER = 4.0
+FIT_FIELDS = ("normals", "log_albedo", "extra", "cost", "covariance")
 
 
 @dataclass(frozen=True)
 class MultiplexedSettings:
     """`relative_noise` is what the model gets wrong in proportion to a pixel's value; `guide_std` (radians) how far a
-    normal may be from that of the depth around it; `label_jump` and `case_jump` what a change of paint and of
-    explanation between neighbours costs, in half chi squares; `least_area` the share of the mask that a paint must
-    cover."""
+    normal may be from that of the depth around it; `candidates` a pixel are weighed against its neighbours';
+    explanations are tried where plain light leaves half a chi square above `clean_cost`; `least_area` is the share of
+    the mask that a paint must cover; the albedo std bounds are those of log albedo within a paint."""
 
     relative_noise: float = 0.02
     guide_std: float = 0.25
-    label_jump: float = 6.0
-    case_jump: float = 1.0
+    continuity: Continuity = field(default_factory=Continuity)
+    candidates: int = 8
+    clean_cost: float = 1.0
     least_area: float = 0.01
     rounds: int = 4
     largest_albedo_std: float = 0.5
@@ -44,8 +51,8 @@ class MultiplexedSettings:
 
 @dataclass(eq=False)
 class MultiplexedState:
-    """Estimates at the pixels of `grid`: `paints` (K, 3), `labels` (P,), `cases` (P,) index into `EXPLANATIONS`, -1 where
-    none fits, the pixels' `fit`, `guide` normals (P, 3) of the depth, `depth` (P,), `albedo_std` (K,)."""
+    """Estimates at the pixels of `grid`: `paints` (K, 3), `labels` (P,), `cases` (P,) index into `EXPLANATIONS`, -1
+    where none fits, the pixels' `fit`, `guide` normals (P, 3) of the depth, `depth` (P,), `albedo_std` (K,)."""
 
     grid: PixelGrid
     paints: NDArray[np.float64]
@@ -59,20 +66,31 @@ class MultiplexedState:
     costs: list[float] = field(default_factory=list)
 
 
+@dataclass(frozen=True, eq=False)
+class Photograph:
+    """The pixels (P, 3) of `grid`, linear; `usable` (P, 3), 0 where a channel is saturated; `noise` of the sensor."""
+
+    pixels: NDArray[np.float64]
+    usable: NDArray[np.float64]
+    grid: PixelGrid
+    noise: float
+
+
 def estimate(
-    pixels: NDArray, usable: NDArray, grid: PixelGrid, unmixing: Unmixing, noise: float,
-    settings: MultiplexedSettings, start: MultiplexedState | None = None, seed: int = 0,
-    progress: Callable[[float], None] = lambda done: None,
+    photograph: Photograph, unmixing: Unmixing, settings: MultiplexedSettings,
+    start: MultiplexedState | None = None, seed: int = 0, progress: Callable[[float], None] = lambda done: None,
 ) -> MultiplexedState:  # fmt: skip
-    """See `solve_multiplexed`."""
+    """Rounds of: explanations of all pixels, their choice, depth, paints; from the paints of `start` where it is given.
+    """
+    pixels, usable, grid = photograph.pixels, photograph.usable, photograph.grid
     paints = find_paints(pixels, grid, unmixing, seed) if start is None else start.paints
     albedo_std = np.full(len(paints), settings.least_albedo_std * 2)
-    sigma = np.hypot(noise, settings.relative_noise * np.maximum(pixels, 0.3 * pixels.max(1, keepdims=True)))
+    sigma = np.hypot(photograph.noise, settings.relative_noise * np.maximum(pixels, 0.3 * pixels.max(1, keepdims=True)))
     misfit = np.stack([paint_misfit(pixels, paint, unmixing) for paint in paints], 1)
-    labels = smooth_labels(0.5 * np.minimum(misfit, 8.0) ** 1.0, grid, 2.0)
+    labels = smooth_labels(0.5 * np.minimum(misfit, 8.0), grid, 2.0)
     keep = _large_enough(labels, grid, len(paints), settings.least_area)
     paints, misfit, albedo_std = paints[keep], misfit[:, keep], albedo_std[keep]
-    labels = smooth_labels(0.5 * np.minimum(misfit, 8.0) ** 1.0, grid, 2.0)
+    labels = smooth_labels(0.5 * np.minimum(misfit, 8.0), grid, 2.0)
     normals = unmixing.normals(pixels, paints[labels])
     trusted = np.where(misfit[np.arange(len(pixels)), labels] < 2.0, 1.0, 1e-3)
     normals = facing(normals)
@@ -83,7 +101,7 @@ def estimate(
     for step in range(settings.rounds):
         evidence = Evidence(pixels, usable, sigma, unmixing, state.guide, np.full(grid.size, guide_std))
         previous = normals
-        _explain_all(evidence, state, settings, normals)
+        _explain_all(evidence, state, settings)
         normals = state.fit.normals
         _integrate(state, settings)
         guide_std = settings.guide_std
@@ -108,34 +126,68 @@ def _smoothed(normals: NDArray, weight: NDArray, grid: PixelGrid, width: float) 
     return facing(image[:, :3] / np.maximum(image[:, 3:], 1e-9))
 
 
-def _explain_all(evidence: Evidence, state: MultiplexedState, settings: MultiplexedSettings, start: NDArray) -> None:
-    """Fit every paint and explanation, then choose them with their neighbours in view."""
-    count, kinds = state.grid.size, len(state.paints)
-    fits: list[list[Fit]] = []
-    costs = np.zeros((count, kinds, len(EXPLANATIONS)))
+def _explain_all(evidence: Evidence, state: MultiplexedState, settings: MultiplexedSettings) -> None:
+    """Fit every paint and explanation, then choose among each pixel's best with its neighbours in view."""
+    count, kinds, cases = state.grid.size, len(state.paints), len(EXPLANATIONS)
+    beyond = _paints_beyond(state)
+    fits = []
     for k in range(kinds):
-        paint = np.broadcast_to(state.paints[k], (count, 3))
-        spread = np.full(count, state.albedo_std[k])
-        fits.append([])
-        for e, explanation in enumerate(EXPLANATIONS):
-            clean = facing(evidence.unmixing.normals(evidence.pixels, paint)) if e == 0 else state.guide
-            fit = explain(evidence, paint, spread, explanation, clean)
-            fits[k].append(fit)
-            costs[:, k, e] = fit.cost
-    capped = np.minimum(costs.min(2), UNEXPLAINED_PRICE)
-    state.labels = smooth_labels(capped, state.grid, settings.label_jump)
-    mine = costs[np.arange(count), state.labels]
-    with_none = np.concatenate([mine, np.full((count, 1), UNEXPLAINED_PRICE)], 1)
-    cases = smooth_labels(np.minimum(with_none, 3 * UNEXPLAINED_PRICE), state.grid, settings.case_jump)
-    state.cases = np.where(cases == len(EXPLANATIONS), -1, cases)
-    chosen = Fit(state.guide.copy(), np.zeros(count), np.zeros(count), np.full(count, UNEXPLAINED_PRICE),
-                 np.broadcast_to(settings.guide_std**2 * np.eye(2), (count, 2, 2)).copy())  # fmt: skip
+        paints = Paints(np.broadcast_to(state.paints[k], (count, 3)), beyond[k][0], np.full(count, state.albedo_std[k]))
+        clean = explain(evidence, paints, CLEAN, facing(evidence.unmixing.normals(evidence.pixels, paints.own)))
+        fits.append(clean)
+        doubtful = clean.cost > settings.clean_cost
+        for explanation in EXPLANATIONS[1:]:
+            where = np.flatnonzero(doubtful & beyond[k][1] if explanation.border else doubtful)
+            fits.append(_fit_where(evidence, paints, explanation, state.guide, where))
+    unexplained = Fit(state.guide, np.zeros(count), np.zeros(count), np.full(count, UNEXPLAINED_PRICE),
+                      np.broadcast_to(settings.guide_std**2 * np.eye(2), (count, 2, 2)))  # fmt: skip
+    costs = np.stack([*(fit.cost for fit in fits), unexplained.cost], 1)
+    fits.append(unexplained)
+    best = np.argsort(costs, 1)[:, : settings.candidates]
+    of_paint = np.append(np.repeat(np.arange(kinds), cases), -1)
+    of_case = np.append(np.tile(np.arange(cases), kinds), -1)
+    normals = np.stack([fit.normals for fit in fits], 1)
+    rows = np.arange(count)
+    listed = Candidates(
+        np.minimum(np.take_along_axis(costs, best, 1), 1e3),
+        np.where(of_paint[best] < 0, state.labels[:, None], of_paint[best]),
+        of_case[best], normals[rows[:, None], best],
+    )  # fmt: skip
+    chosen = best[rows, choose(listed, state.grid, settings.continuity)]
+    state.labels = np.where(of_paint[chosen] < 0, state.labels, of_paint[chosen])
+    state.cases = of_case[chosen]
+    state.fit = Fit(*(np.stack([getattr(fit, name) for fit in fits], 1)[rows, chosen]
+                      for name in FIT_FIELDS))  # fmt: skip
+
+
+def _fit_where(
+    evidence: Evidence, paints: Paints, explanation: Explanation, start: NDArray, where: NDArray[np.intp]
+) -> Fit:
+    """An explanation tried at some pixels; out of the question at the others."""
+    count = len(start)
+    fit = Fit(start.copy(), np.zeros(count), np.zeros(count), np.full(count, np.inf), np.zeros((count, 2, 2)))
+    if where.size:
+        found = explain(evidence.subset(where), paints.subset(where), explanation, start[where])
+        for name in FIT_FIELDS:
+            getattr(fit, name)[where] = getattr(found, name)
+    return fit
+
+
+def _paints_beyond(state: MultiplexedState) -> list[tuple[NDArray, NDArray]]:
+    """For each paint: the nearest other paint (P, 3) at each pixel, and whether it is within `_BORDER` pixels (P,)."""
+    kinds = len(state.paints)
+    distance = np.full((state.grid.size, kinds), np.inf)
     for k in range(kinds):
-        for e in range(len(EXPLANATIONS)):
-            here = (state.labels == k) & (state.cases == e)
-            for name in ("normals", "log_albedo", "highlight", "cost", "covariance"):
-                getattr(chosen, name)[here] = getattr(fits[k][e], name)[here]
-    state.fit = chosen
+        elsewhere = state.grid.image((state.labels != k).astype(np.uint8), 1) > 0
+        if not elsewhere.all():
+            distance[:, k] = distance_transform_edt(elsewhere)[state.grid.index]
+    found = []
+    for k in range(kinds):
+        others = distance.copy()
+        others[:, k] = np.inf
+        nearest = others.argmin(1)
+        found.append((state.paints[nearest], others.min(1) <= _BORDER))
+    return found
 
 
 def _integrate(state: MultiplexedState, settings: MultiplexedSettings) -> None:
@@ -143,7 +195,9 @@ def _integrate(state: MultiplexedState, settings: MultiplexedSettings) -> None:
     spread = np.sqrt(np.einsum("pii->p", state.fit.covariance))
     confidence = np.where(state.cases < 0, 1e-2, 1.0 / (1.0 + (spread / 0.05) ** 2)) + 1e-3
     grid = state.grid
-    bilateral = IntegrationSettings(method="bilateral", k=settings.bilateral_k, min_nz=0.12, max_steps=20, tolerance=1e-3)
+    bilateral = IntegrationSettings(
+        method="bilateral", k=settings.bilateral_k, min_nz=0.12, max_steps=20, tolerance=1e-3
+    )
     initial = grid.image(state.depth, np.nan) if np.any(state.depth) else None
     result = bilateral_depth(
         grid.image(state.fit.normals), grid.mask, weights=grid.image(confidence), initial=initial, settings=bilateral

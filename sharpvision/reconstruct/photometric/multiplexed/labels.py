@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,6 +41,65 @@ def smooth_labels(
             arriving = np.where(sides[d][:, None] >= 0, outgoing[back[d]][sides[d]], 0.0)
             incoming[d] = 0.5 * incoming[d] + 0.5 * arriving
     return np.asarray((costs + incoming.sum(0)).argmin(1))
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """What each pixel may be: `costs` (P, Q), `paints` (P, Q) and `cases` (P, Q) as numbers, `normals` (P, Q, 3)."""
+
+    costs: NDArray[np.float64]
+    paints: NDArray[np.intp]
+    cases: NDArray[np.intp]
+    normals: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Continuity:
+    """Prices of a difference between neighbours: of paint, of case, and of normal, |n - n'|^2 / (2 bend^2) up to
+    `crease`."""
+
+    paint: float = 5.0
+    case: float = 1.0
+    bend: float = 0.12
+    crease: float = 8.0
+
+
+def choose(candidates: Candidates, grid: PixelGrid, continuity: Continuity, rounds: int = 25) -> NDArray[np.intp]:
+    """The candidate (P,) of each pixel by which surface and paint go on from pixel to pixel, at a low sum of costs."""
+    count, kinds = candidates.costs.shape
+    number = grid.image(np.arange(count), -1)
+    edges, tables, messages = [], [], []
+    for a, b in ((number[:, :-1], number[:, 1:]), (number[:-1], number[1:])):
+        both = (a >= 0) & (b >= 0)
+        edges.append((a[both], b[both]))
+        tables.append(_joint(candidates, a[both], b[both], continuity))
+        messages.append(np.zeros((2, int(both.sum()), kinds), np.float32))
+    for _ in range(rounds):
+        belief = _belief(candidates.costs, edges, messages)
+        for (a, b), table, message in zip(edges, tables, messages, strict=True):
+            to_b = ((belief[a] - message[0])[:, :, None] + table).min(1)
+            to_a = ((belief[b] - message[1])[:, None, :] + table).min(2)
+            message[1] = 0.5 * message[1] + 0.5 * (to_b - to_b.min(1, keepdims=True))
+            message[0] = 0.5 * message[0] + 0.5 * (to_a - to_a.min(1, keepdims=True))
+    return np.asarray(_belief(candidates.costs, edges, messages).argmin(1))
+
+
+def _belief(costs: NDArray, edges: list[tuple[NDArray, NDArray]], messages: list[NDArray]) -> NDArray:
+    """Costs plus all messages that arrive: message[0] at the first pixel of an edge, message[1] at the second."""
+    belief = costs.astype(np.float32)
+    for (a, b), message in zip(edges, messages, strict=True):
+        belief[a] += message[0]  # a pixel is first in one edge of a direction at most
+        belief[b] += message[1]
+    return belief
+
+
+def _joint(candidates: Candidates, a: NDArray, b: NDArray, continuity: Continuity) -> NDArray[np.float32]:
+    """Prices (E, Q, Q) of pairs of candidates at the ends of edges."""
+    turn = 2.0 - 2.0 * np.einsum("eqi,eri->eqr", candidates.normals[a], candidates.normals[b])
+    price = np.minimum(turn / (2.0 * continuity.bend**2), continuity.crease)
+    price += continuity.paint * (candidates.paints[a][:, :, None] != candidates.paints[b][:, None])
+    price += continuity.case * (candidates.cases[a][:, :, None] != candidates.cases[b][:, None])
+    return price.astype(np.float32)
 
 
 def _truncated(message: NDArray, weight: NDArray) -> NDArray:
