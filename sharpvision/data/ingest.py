@@ -45,14 +45,21 @@ class Plan:
 
 @dataclass(frozen=True)
 class Ingested:
-    """`source` at the reduced `shape`; `mask` at the size of the photographs; `exif` of the first."""
+    """`source` at the reduced `shape`; `mask` at the size of the photographs; `exifs` of each; `exposures` where they
+    were read from EXIF and undone."""
 
     source: PhotographSource
     shape: tuple[int, int]
     mask: NDArray[np.bool_]
-    exif: Image.Exif
+    exifs: tuple[Image.Exif, ...]
     quantisation: float
     notes: tuple[str, ...]
+    exposures: tuple[float, ...] = ()
+
+    @property
+    def exif(self) -> Image.Exif:
+        """EXIF of the first photograph."""
+        return self.exifs[0]
 
 
 def ingest(plan: Plan, progress: Progress | None = None) -> Ingested:
@@ -78,7 +85,8 @@ class _Ingester:
 
     def __init__(self, plan: Plan, first: Photograph) -> None:
         self.plan = plan
-        self.kind, self.orientation, self.exif = _kind(first.pixels), first.orientation, first.exif
+        self.kind, self.orientation = _kind(first.pixels), first.orientation
+        self.exifs: list[Image.Exif] = []
         height, width, channels = first.pixels.shape
         self.shape = reduced_shape(height, width, plan.max_size)
         self.reducing = self.shape != (height, width)
@@ -94,6 +102,7 @@ class _Ingester:
     def take(self, row: int, photograph: Photograph) -> None:
         """Checks and files one photograph."""
         path = self.plan.paths[row]
+        self.exifs.append(photograph.exif)
         codes = self._like_the_first(path, photograph)
         if self.aligned_unknown and codes.any():
             self.transfer, self.aligned_unknown = transfer_of(self.plan, codes)[0], False
@@ -121,7 +130,7 @@ class _Ingester:
             notes.append(f"float photographs were divided by their largest value, {self.highest:.4g}")
         shown = Transfer("float32", 32, "linear") if self.reducing else replace(self.transfer, brightest=self.highest)
         source = PhotographSource(self.stack, shown, gains, tuple(range(len(gains))), self.flags)
-        return Ingested(source, self.shape, self.mask, self.exif, self.transfer.quantisation, tuple(notes))
+        return Ingested(source, self.shape, self.mask, tuple(self.exifs), self.transfer.quantisation, tuple(notes))
 
     def _like_the_first(self, path: Path, photograph: Photograph) -> NDArray[Any]:
         """The codes, which must be of the first's size, channels, type and orientation."""

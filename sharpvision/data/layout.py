@@ -24,7 +24,8 @@ _TRUTH_SUFFIXES = {".mat", ".npz", ".npy", ".png", ".exr"}
 class Layout:
     """Files of one object; `photographs` and rows of the lights' files go together.
 
-    The lights stand in `lights` (`lights.json`) or in `directions` and `intensities`, or nowhere.
+    The lights stand in `lights` (`lights.json`) or in `directions` and `intensities`, or nowhere; `dark` is a
+    photograph with the lamp off.
     """
 
     name: str
@@ -35,14 +36,15 @@ class Layout:
     truth: Path | None
     notes: tuple[str, ...]
     lights: Path | None = None
+    dark: Path | None = None
 
 
-def find_layout(folder: Path, mask: Path | None = None) -> Layout:
+def find_layout(folder: Path, mask: Path | None = None, besides: tuple[Path, ...] = ()) -> Layout:
     """Sorts a folder's files: DiLiGenT's official layout, its crops, or any images, with lights or without.
 
     Photographs are those that `filenames.txt` lists, or else all images in natural order but for masks, normal maps,
-    depth, albedo, dark frames, gray cards and flat fields (by the words of their names) and `mask`. Lights are
-    `lights.json` or else `light_directions.txt` with `light_intensities.txt`, in the folder or else in its parent.
+    depth, albedo, dark frames, gray cards and flat fields (by the words of their names), `mask` and `besides`. Lights
+    are `lights.json` or else `light_directions.txt` with `light_intensities.txt`, in the folder or else in its parent.
     Raises `InputError` where there are no photographs.
     """
     source = source_of(folder)
@@ -53,8 +55,8 @@ def find_layout(folder: Path, mask: Path | None = None) -> Layout:
     if listing in files:
         photographs = _listed(listing)
     else:
-        own = mask.resolve() if mask is not None else None
-        photographs = [p for p in files if is_photograph(p) and p.resolve() != own]
+        others = {path.resolve() for path in (*besides, *(() if mask is None else (mask,)))}
+        photographs = [p for p in files if is_photograph(p) and p.resolve() not in others]
     if not photographs:
         raise InputError(folder, f"photographs ({FORMATS})", _what_else(folder, files), "name the folder with them")
     _check_one_file_each(photographs)
@@ -68,6 +70,7 @@ def find_layout(folder: Path, mask: Path | None = None) -> Layout:
         truth=_first(files, {"normal_gt"}, _TRUTH_SUFFIXES),
         notes=tuple(notes),
         lights=lights,
+        dark=next((p for p in files if p.suffix.lower() in SUFFIXES and "dark" in _words(p)), None),
     )
 
 
@@ -105,8 +108,11 @@ def is_photograph(path: Path) -> bool:
     >>> [is_photograph(Path(n)) for n in ("001.png", "cat_mask.png", "Normal_gt.png", "notes.txt", "normandy.jpg")]
     [True, False, False, False, True]
     """
-    words = set(re.split(r"[^a-z]+", path.stem.lower()))
-    return path.suffix.lower() in SUFFIXES and not words & _NO_PHOTOGRAPH
+    return path.suffix.lower() in SUFFIXES and not _words(path) & _NO_PHOTOGRAPH
+
+
+def _words(path: Path) -> set[str]:
+    return set(re.split(r"[^a-z]+", path.stem.lower()))
 
 
 def _listed(listing: Path) -> list[Path]:

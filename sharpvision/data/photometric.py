@@ -14,14 +14,17 @@ from torch import Tensor
 
 from sharpvision.core.errors import InputError
 from sharpvision.data.capture_file import NAME, CaptureFile, GivenResponse, read_capture_file
-from sharpvision.data.exif import focal_px_of
+from sharpvision.data.exif import exposure_of, focal_px_of
 from sharpvision.data.folder_lights import FolderLights, Wanted, folder_lights, from_middle
-from sharpvision.data.ingest import Plan, Progress, ingest
+from sharpvision.data.ingest import Ingested, Plan, Progress, ingest
 from sharpvision.data.layout import Layout, find_layout
 from sharpvision.data.masks import longer_side
 from sharpvision.data.normal_maps import read_normals
 from sharpvision.data.observations import PhotometricObservations, spread_lights
 from sharpvision.data.reduction import reduce_mask, reduce_normals
+
+_SAME_EXPOSURE = 0.01
+"""Relative difference of exposures that is not undone."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class ReadOptions:
     `light_count`: that many of the lights, evenly spread over the list; `mask`: an image file; `response` of the
     photographs' values; `max_size`: longer side in pixels to which photographs are reduced by area averages of
     linear values; `focal`: focal length in pixels of the photographs as they are on disk; `lights`: what the method
-    wants of them: "full", "directions" (intensities are unknown) or "none".
+    wants of them: "full", "directions" (intensities are unknown) or "none"; `besides`: files of the folder that are no
+    photographs of the object.
     """
 
     light_count: int | None = None
@@ -40,6 +44,7 @@ class ReadOptions:
     max_size: int | None = None
     focal: float | None = None
     lights: Wanted = "full"
+    besides: tuple[str | Path, ...] = ()
 
 
 def read_photometric(
@@ -61,7 +66,7 @@ def read_photometric(
     folder = Path(folder)
     _check_options(options)
     capture = read_capture_file(folder) or CaptureFile()
-    layout = find_layout(folder, mask_of(folder, options, capture))
+    layout = layout_of(folder, options, capture)
     total = len(layout.photographs)
     lights = folder_lights(folder, layout, capture, options.lights)
     gains = exposure_gains(folder, capture, total)
@@ -71,6 +76,8 @@ def read_photometric(
     cosines = np.nan_to_num(-lights.directions[:, 2])
     plan = Plan(photographs, gains[chosen], cosines, capture, options.response, layout.mask, options.max_size)
     read = ingest(plan, progress)
+    if capture.exposures is None:
+        read = _exposed_alike(read)
     focal, centre, camera_notes = camera_of(options, capture, read.exif, read.mask.shape)
     lights = _placed(lights, capture, focal, centre, read.mask)
     scale = max(read.shape) / max(read.mask.shape)
@@ -100,11 +107,12 @@ def read_photometric(
     )
 
 
-def mask_of(folder: Path, options: ReadOptions, capture: CaptureFile) -> Path | None:
-    """The mask's file as the user or the capture file names it."""
-    if options.mask is not None:
-        return Path(options.mask)
-    return None if capture.mask is None else folder / capture.mask
+def layout_of(folder: Path, options: ReadOptions, capture: CaptureFile) -> Layout:
+    """The folder's files, with the mask and the dark frame that the user or the capture file names."""
+    named = None if capture.mask is None else folder / capture.mask
+    mask = named if options.mask is None else Path(options.mask)
+    dark = () if capture.dark_frame is None else (folder / capture.dark_frame,)
+    return find_layout(folder, mask, (*dark, *(Path(path) for path in options.besides)))
 
 
 def _placed(
@@ -156,6 +164,20 @@ def exposure_gains(folder: Path, capture: CaptureFile, total: int) -> np.ndarray
                          f"{len(capture.exposures)}", "correct the list")  # fmt: skip
     exposures = np.array(capture.exposures)
     return (exposures.min() / exposures).astype(np.float32)
+
+
+def _exposed_alike(read: Ingested) -> Ingested:
+    """The photographs with the exposures that EXIF tells undone, relative to the shortest; a note says so."""
+    told = [exposure_of(exif) for exif in read.exifs]
+    known = np.array([exposure for exposure in told if exposure is not None])
+    if not len(known) or known.max() < (1 + _SAME_EXPOSURE) * known.min():
+        return read
+    if len(known) < len(told):
+        names = f"{len(told) - len(known)} of {len(told)} photographs lack their exposure in EXIF"
+        return replace(read, notes=(*read.notes, f"{names}, the others differ: all were taken as exposed alike"))
+    source = replace(read.source, gains=(read.source.gains * (known.min() / known)).astype(np.float32))
+    note = f"exposures from EXIF were undone; they differ by up to {known.max() / known.min():.3g} times"
+    return replace(read, source=source, exposures=tuple(float(e) for e in known), notes=(*read.notes, note))
 
 
 def camera_of(

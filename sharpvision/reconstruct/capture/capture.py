@@ -46,7 +46,7 @@ class Findings:
     left_out: Any = None
     response: Any = None
     intensities: Any = None
-    ambient: Any = None
+    dark_share: float | None = None
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,17 @@ import numpy as np
 import torch
 
 from sharpvision.core.errors import InputError
-from sharpvision.data.capture_file import CaptureFile, read_capture_file
-from sharpvision.data.layout import find_layout
+from sharpvision.data.capture_file import NAME, CaptureFile, read_capture_file
+from sharpvision.data.layout import Layout
 from sharpvision.data.lights import check_spread
 from sharpvision.data.lights_file import FileLights
 from sharpvision.data.observations import PhotometricObservations
-from sharpvision.data.photometric import ReadOptions, mask_of, read_photometric
+from sharpvision.data.photometric import ReadOptions, layout_of, read_photometric
 from sharpvision.reconstruct.calibration.response import ResponseEstimate
 from sharpvision.reconstruct.capture.ball_lights import ball_of_folder, find_ball, lens_of
 from sharpvision.reconstruct.capture.capture import BallFinding, Capture, Findings
+from sharpvision.reconstruct.capture.cleaning import Cleaning, cleaned, movement
+from sharpvision.reconstruct.capture.dark import read_dark
 from sharpvision.reconstruct.capture.options import CaptureOptions
 from sharpvision.reconstruct.capture.remember import remember_capture
 from sharpvision.reconstruct.capture.response import response_of_capture, response_of_exposures
@@ -63,16 +65,19 @@ class _Preparation:
     progress: Progress
 
     def run(self) -> Capture:
-        findings = Findings()
         response, estimate = self._response_of_exposures()
-        observations = self._read(response)
+        raw = self._read(response)
+        observations, cleaning = self._clean(raw, response, None)
         found = self._ball(observations) if self._needs_ball() else None
         lit, lights = self._lit(observations, found)
         if estimate is None and self._response_unknown() and lit.light_directions.isfinite().all():
             self.progress("camera response", 0.7)
-            estimate = response_of_capture(lit)
-            lit, lights = self._lit(self._read(estimate.curve), found)
-        findings = replace(findings, ball=found, response=estimate)
+            estimate = response_of_capture(self._lit(raw, found)[0])
+            observations, cleaning = self._clean(self._read(estimate.curve), estimate.curve, cleaning)
+            lit, lights = self._lit(observations, found)
+        findings = Findings(
+            ball=found, response=estimate, alignment=cleaning.alignment, dark_share=cleaning.dark_share
+        )
         if found is not None and found.in_frame:
             findings = replace(findings, picture=found.picture, scale=found.scale)
         if estimate is not None:
@@ -83,12 +88,40 @@ class _Preparation:
         self.progress("done", 1.0)
         return remember_capture(self.folder, capture) if self.settled.remember else capture
 
+    def _options(self, response: ResponseCurve | None) -> ReadOptions:
+        given = self.settled.read
+        besides = given.besides if self.settled.dark_frame is None else (*given.besides, self.settled.dark_frame)
+        wanted = "none" if self._needs_ball() else given.lights
+        return replace(given, lights=wanted, light_count=None, response=response or given.response, besides=besides)
+
     def _read(self, response: ResponseCurve | None) -> PhotometricObservations:
         """All photographs, their lights too where no ball is to give them."""
-        wanted = "none" if self._needs_ball() else self.settled.read.lights
-        given = self.settled.read.response if response is None else response
-        read = replace(self.settled.read, lights=wanted, light_count=None, response=given)
-        return read_photometric(self.folder, read, lambda done, total: self.progress("reading", 0.5 * done / total))
+        options = self._options(response)
+        observations = read_photometric(self.folder, options, lambda done, total: self._reading(done / total))
+        unheeded = f"of {NAME} were not heeded"  # by the reader; they are here
+        return replace(observations, notes=tuple(note for note in observations.notes if unheeded not in note))
+
+    def _reading(self, done: float) -> None:
+        self.progress("reading", 0.4 * done)
+
+    def _clean(
+        self, observations: PhotometricObservations, response: ResponseCurve | None, before: Cleaning | None
+    ) -> tuple[PhotometricObservations, Cleaning]:
+        """The photographs without the dark frame's light and the camera's shake (that of `before`, if any)."""
+        dark_frame = self.settled.dark_frame or self._layout().dark
+        dark = None
+        if dark_frame is not None:
+            dark = read_dark(Path(dark_frame), observations, self._options(response), self.capture_file)
+        if before is not None:
+            return cleaned(observations, dark, before.alignment)
+        moved = None
+        if self.settled.align:
+            self.progress("movement", 0.5)
+            moved = movement(observations, dark)
+        return cleaned(observations, dark, moved)
+
+    def _layout(self) -> Layout:
+        return layout_of(self.folder, self.settled.read, self.capture_file)
 
     def _response_unknown(self) -> bool:
         asked = self.asked.read.response
@@ -114,7 +147,7 @@ class _Preparation:
             return True
         if self.settled.read.lights == "none":
             return False
-        layout = find_layout(self.folder, mask_of(self.folder, self.settled.read, self.capture_file))
+        layout = self._layout()
         return layout.lights is None and layout.directions is None
 
     def _ball(self, observations: PhotometricObservations) -> BallFinding:

@@ -46,6 +46,6 @@ def response_of_exposures(folder: Path) -> ResponseEstimate:
 def gains_of(observations: PhotometricObservations) -> np.ndarray:
     """Factors (N,) by which the exposures were undone."""
     source = observations.source
-    if not isinstance(source, PhotographSource):
+    if not isinstance(source, PhotographSource):  # images from memory
         return np.ones(observations.light_count, np.float32)
     return np.asarray(source.gains)[list(source.lights)]
