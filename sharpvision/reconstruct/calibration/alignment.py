@@ -9,19 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharpvision.reconstruct.calibration.coarse_motion import coarse_shifts
-from sharpvision.reconstruct.calibration.low_rank_motion import Motion, fit_motion, warp
+from sharpvision.reconstruct.calibration.low_rank_motion import HIGH_PASS, Motion, fit_motion, misfit, warp
 
 _LEVELS = (4_000_000, 24_000_000)
 """Values (images times pixels) to which the images are reduced, coarse and fine."""
 _FEWEST = 4
-_FALSE_EDGE = 0.05
-"""Shift in pixels that is never told from none: of the light's own making, as measured on photographs from a tripod."""
+_LEAST_STD = 0.08
+"""Standard deviation in pixels below which none is claimed: what photographs from a tripod seem to move by."""
+_DISAGREEMENT = 1.5
+"""Standard deviations that make the difference between the results in two bands of frequency."""
 
 
 @dataclass(frozen=True)
 class AlignmentSettings:
     """`motion`: shift alone, or with turn and growth; an image is moved where its shift exceeds `significance` standard
-    deviations and `least` pixels."""
+    deviations and `least` pixels, or one standard deviation where most images moved."""
 
     motion: Motion = "translation"
     significance: float = 2.5
@@ -66,28 +68,46 @@ def align(images: NDArray[np.float32], settings: AlignmentSettings = AlignmentSe
     if count < _FEWEST or lit.sum() < _FEWEST or min(height, width) < 32:
         why = "movement was not looked for: it takes four images with contrast, 32 pixels wide"
         return Alignment(still, still[:, :2], np.full(count, np.inf), 0, 0.0, (why,))
-    used = gray[lit]
-    shifts, cycle = coarse_shifts(used)
-    found = np.zeros((len(used), kinds))
-    found[:, :2] = shifts
-    std = np.full(len(used), np.inf)
-    sizes = [_size(len(used), height, width, values) for values in _LEVELS]
-    for size in dict.fromkeys(sizes):
-        scale = size[1] / width
-        small = used if size == (height, width) else np.stack([_reduced(image, size) for image in used])
-        fit = fit_motion(small, found * scale, polish=size != sizes[0])
-        found, std = fit.parameters / scale, fit.std / scale
-    std = np.hypot(std, _FALSE_EDGE)
+    found, std, cycle = _measured(gray[lit], kinds)
     reference = _reference(found[:, :2], std)
-    near = np.hypot(*(found[:, :2] - found[reference, :2]).T) < settings.significance * std + settings.least
+    near = np.hypot(*(found - found[reference])[:, :2].T) < settings.significance * std
     found = found - found[near].mean(0)
-    size_of_shift = np.hypot(*found[:, :2].T) if kinds == 2 else _largest_displacement(found)
-    apply = size_of_shift > np.maximum(settings.significance * std, settings.least)
+    size = _largest_displacement(found)
+    apply = size > np.maximum(settings.significance * std, settings.least)
+    if apply.mean() > 0.5:  # hand-held: no image is still
+        apply = size > std
     parameters, measured, everywhere = still.copy(), still[:, :2].copy(), np.full(count, np.inf)
     index = np.flatnonzero(lit)
     parameters[index] = np.where(apply[:, None], found, 0.0)
     measured[index], everywhere[index] = found[:, :2], std
-    return Alignment(parameters, measured, everywhere, int(index[reference]), cycle, _notes(apply, size_of_shift))
+    return Alignment(parameters, measured, everywhere, int(index[reference]), cycle, _notes(apply, size, std))
+
+
+def _measured(gray: NDArray[np.float32], kinds: int) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Motion (N, K) of images (N, H, W), the standard deviation of the shift (N,), and the coarse stage's cycle error.
+
+    The coarse shifts are believed where they leave less misfit than rest does: phase correlation can follow shading
+    over a smooth thing. What decides the uncertainty is not noise but shading that a low rank does not explain; it disturbs
+    low frequencies more than high ones, so the difference between two bands of frequency tells how much there is.
+    """
+    count, height, width = gray.shape
+    sizes = [_size(count, height, width, values) for values in _LEVELS]
+    shifts, cycle = coarse_shifts(gray)
+    found = np.zeros((count, kinds))
+    found[:, :2] = shifts
+    std = np.zeros(count)
+    for size in dict.fromkeys(sizes):
+        scale = size[1] / width
+        small = gray if size == (height, width) else np.stack([_reduced(image, size) for image in gray])
+        if size == sizes[0] and misfit(small, 0 * found) <= misfit(small, (found - found.mean(0)) * scale):
+            found = 0 * found
+        fit = fit_motion(small, found * scale, polish=size != sizes[0])
+        if size == sizes[-1]:
+            other = fit_motion(small, fit.parameters, polish=True, high_pass=2 * HIGH_PASS)
+            apart = np.hypot(*(other.parameters - fit.parameters)[:, :2].T)
+            std = np.hypot(fit.std, _DISAGREEMENT * np.hypot(apart, np.sqrt((apart**2).mean()))) / scale
+        found = fit.parameters / scale
+    return found, np.maximum(std, _LEAST_STD), cycle
 
 
 def apply_alignment(image: NDArray[np.float32], parameters: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -116,12 +136,13 @@ def _size(count: int, height: int, width: int, values: int) -> tuple[int, int]:
 
 
 def _reduced(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    return cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), dtype=np.float32)
 
 
 def _largest_displacement(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
     """Pixels by which the farthest point moves: the shift, and growth and turn at half the longer side."""
-    return np.hypot(*parameters[:, :2].T) + np.hypot(*parameters[:, 2:].T)
+    shift = np.hypot(*parameters[:, :2].T)
+    return shift if parameters.shape[1] == 2 else shift + np.hypot(*parameters[:, 2:].T)
 
 
 def _reference(shifts: NDArray[np.float64], std: NDArray[np.float64]) -> int:
@@ -130,8 +151,12 @@ def _reference(shifts: NDArray[np.float64], std: NDArray[np.float64]) -> int:
     return int(np.minimum(apart, 3.0).sum(1).argmin())
 
 
-def _notes(apply: NDArray[np.bool_], size: NDArray[np.float64]) -> tuple[str, ...]:
-    if not apply.any():
-        return ()
-    return (f"the camera moved by up to {size.max():.1f} pixels; {int(apply.sum())} of {len(apply)} images were moved "
-            "back",)  # fmt: skip
+def _notes(apply: NDArray[np.bool_], size: NDArray[np.float64], std: NDArray[np.float64]) -> tuple[str, ...]:
+    notes = []
+    if apply.any():
+        moved = f"{int(apply.sum())} of {len(apply)} images were moved back"
+        notes.append(f"the camera moved by up to {size.max():.1f} pixels; {moved}")
+    if np.median(std) > 0.5:
+        notes.append(f"movement of the camera is known to {np.median(std):.1f} pixels only: the object has too little "
+                     "texture for more")  # fmt: skip
+    return tuple(notes)

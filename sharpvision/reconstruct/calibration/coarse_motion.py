@@ -18,9 +18,8 @@ def edge_strength(gray: NDArray[np.float32]) -> NDArray[np.float32]:
     The log's floor is 5 % of the image's bright end, so that noise in the dark has no edges.
     """
     bright = float(np.percentile(gray, 90))
-    log = np.log(np.maximum(gray, 0) + max(0.05 * bright, 1e-6)).astype(np.float32)
-    log = cv2.GaussianBlur(log, (0, 0), 1.0)
-    return np.hypot(cv2.Scharr(log, -1, 1, 0) / 32, cv2.Scharr(log, -1, 0, 1) / 32)
+    log = cv2.GaussianBlur(np.log(np.maximum(gray, 0) + max(0.05 * bright, 1e-6)), (0, 0), 1.0)
+    return np.asarray(np.hypot(cv2.Scharr(log, -1, 1, 0), cv2.Scharr(log, -1, 0, 1)) / 32, dtype=np.float32)
 
 
 def pair_shift(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:

@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 Motion = Literal["translation", "similarity"]
 Floats = NDArray[np.float32]
 _BORDER = 6
-_HIGH_PASS, _SMOOTH, _LIGHT_BLUR = 2.0, 0.7, 3.0
+_SMOOTH, _LIGHT_BLUR = 0.7, 3.0
 _FLOOR = 0.05
 _PIXELS = 24000
+_RANK = 3
 _BLOCKS = 5
+HIGH_PASS = 2.0
+"""Standard deviation in pixels of the blur that is subtracted."""
 _SCHEDULE = ((6.0, 6), (3.0, 4), (2.0, 4), (1.0, 40))
 _POLISH = ((1.0, 12),)
 _TOLERANCE = 0.003
@@ -23,15 +26,18 @@ _TOLERANCE = 0.003
 
 @dataclass(frozen=True)
 class MotionFit:
-    """`parameters` (N, 2 or 4): see `warp`; `std` (N,) of the shift in pixels, from how parts of the image disagree."""
+    """`parameters` (N, 2 or 4): see `warp`; `std` (N,) of the shift in pixels, from how parts of the image disagree;
+    `misfit`: median deviation of the residuals, in units of the local contrast."""
 
     parameters: NDArray[np.float64]
     std: NDArray[np.float64]
+    misfit: float
 
 
 def warp(
-    image: Floats, parameters: NDArray[np.float64], interpolation: int = cv2.INTER_CUBIC, border: int = cv2.BORDER_REPLICATE
-) -> Floats:
+    image: Floats, parameters: NDArray[np.float64], interpolation: int = cv2.INTER_CUBIC,
+    border: int = cv2.BORDER_REPLICATE,
+) -> Floats:  # fmt: skip
     """The image (H, W[, C]) as seen from where the reference was: out(p) = image(p + u(p)).
 
     u(p) = (t_x, t_y) for two parameters; with four, u(p) = t + a q + b q', where q is p from the image's middle in half
@@ -48,15 +54,24 @@ def warp(
         matrix[:, :2] += linear
         matrix[:, 2] -= linear @ middle
     flags = interpolation | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(image, matrix, (width, height), flags=flags, borderMode=border)
+    moved = cv2.warpAffine(image, matrix, (width, height), flags=flags, borderMode=border)
+    return np.asarray(moved, dtype=np.float32)
 
 
-def fit_motion(images: Floats, start: NDArray[np.float64], rank: int = 3, polish: bool = False) -> MotionFit:
+def misfit(images: Floats, parameters: NDArray[np.float64]) -> float:
+    """How far images (N, H, W) with these motions undone are from low rank: `MotionFit.misfit`."""
+    return _Linearised(_equally_bright(images), parameters).misfit()
+
+
+def fit_motion(
+    images: Floats, start: NDArray[np.float64], *, polish: bool = False, high_pass: float = HIGH_PASS
+) -> MotionFit:
     """Motion of images (N, H, W), linear or nearly so, that makes them of low rank: robust variable projection.
 
     Images of one matte surface under N distant lights span three dimensions; so do their high-passed copies m_i, with
-    the lights' coordinates L (N, r) from blurred images, which a shift of a few pixels leaves alone. It minimises over
-    the motion, for each pixel over b, with graduated non-convexity (the scale c sigma falls from 6 sigma to sigma, the
+    the lights' coordinates L (N, r) from blurred images, which a shift of a few pixels leaves alone. Both are divided
+    by the pixel's own contrast, so that edges of albedo and silhouettes count against shading. It minimises over the
+    motion, and for each pixel over b, with graduated non-convexity (the scale c sigma falls from 6 sigma to sigma, the
     residuals' median deviation),
 
         sum_p min_b sum_i rho(m_i(p + u_i(p)) - L_i . b),   rho(r) = r^2 / (r^2 + c^2 sigma^2)
@@ -64,19 +79,18 @@ def fit_motion(images: Floats, start: NDArray[np.float64], rank: int = 3, polish
     by Gauss-Newton steps of iteratively reweighted least squares in which b is eliminated exactly: if it lagged behind,
     a shift proportional to the light's direction (how shading moves over a round thing) would take hundreds of steps.
     Highlights, cast shadows and whatever else is not of low rank drops out by its weight.
-    Gauge: the mean motion is zero. `start` (N, 2 or 4) says which motion is meant; with `polish` it is known to be near,
-    and c stays at 1. Golub and Pereyra, "The
-    differentiation of pseudo-inverses and nonlinear least squares problems whose variables separate", 1973; Peng et al.,
-    "RASL: robust alignment by sparse and low-rank decomposition", TPAMI 2012.
+
+    Gauge: the mean motion is zero. `start` (N, 2 or 4) says which motion is meant; with `polish` it is known to be
+    near, and c stays at 1. Golub and Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares
+    problems whose variables separate", 1973; Peng et al., "RASL: robust alignment by sparse and low-rank
+    decomposition", TPAMI 2012.
     """
-    scale = np.maximum(np.percentile(images, 95, axis=(1, 2)), 1e-9)[:, None, None]
-    scaled = (images / scale).astype(np.float32)
+    scaled = _equally_bright(images)
     parameters = start - start.mean(0)
-    rank = max(1, min(rank, len(images) - 2))
     step_before = None
     for width, iterations in _POLISH if polish else _SCHEDULE:
         for index in range(iterations):
-            step, _ = _Linearised(scaled, parameters, rank).step(width)
+            step, _ = _Linearised(scaled, parameters, high_pass).step(width)
             factor = 1.0
             if step_before is not None and index % 3 == 2:  # the slow mode's geometric series, summed (Aitken)
                 ratio = float((step * step_before).sum() / max((step_before**2).sum(), 1e-12))
@@ -85,23 +99,31 @@ def fit_motion(images: Floats, start: NDArray[np.float64], rank: int = 3, polish
             step_before = step if factor == 1.0 else None
             if np.abs(step).max() < _TOLERANCE:
                 break
-    step, std = _Linearised(scaled, parameters, rank).step(1.0)
-    return MotionFit(parameters, std)
+    linearised = _Linearised(scaled, parameters, high_pass)
+    return MotionFit(parameters, linearised.step(1.0)[1], linearised.misfit())
+
+
+def _equally_bright(images: Floats) -> Floats:
+    return (images / np.maximum(np.percentile(images, 95, axis=(1, 2)), 1e-9)[:, None, None]).astype(np.float32)
 
 
 class _Linearised:
     """The images about their present motion: high-passed values and their derivatives (K N, P) at chosen pixels."""
 
-    def __init__(self, images: Floats, parameters: NDArray[np.float64], rank: int) -> None:
+    def __init__(self, images: Floats, parameters: NDArray[np.float64], high_pass: float = HIGH_PASS) -> None:
         count, height, width = images.shape
-        moved = np.stack([cv2.GaussianBlur(warp(i, p), (0, 0), _SMOOTH) for i, p in zip(images, parameters, strict=True)])
+        rank = max(1, min(_RANK, count - 2))
+        pairs = zip(images, parameters, strict=True)
+        moved = np.stack([cv2.GaussianBlur(warp(image, motion), (0, 0), _SMOOTH) for image, motion in pairs])
         blurred = np.stack([cv2.GaussianBlur(image, (0, 0), _LIGHT_BLUR) for image in moved])
         brightness = blurred.mean(0)
         norm = brightness + _FLOOR * max(float(np.percentile(brightness, 95)), 1e-6)
         inner = (slice(_BORDER, height - _BORDER), slice(_BORDER, width - _BORDER))
         coarse = (blurred / norm)[:, inner[0], inner[1]][:, ::2, ::2].reshape(count, -1).astype(np.float64)
         self.lights = np.linalg.eigh(coarse @ coarse.T)[1][:, -rank:].astype(np.float32)
-        high = (moved - np.stack([cv2.GaussianBlur(image, (0, 0), _HIGH_PASS) for image in moved])) / norm
+        high = (moved - np.stack([cv2.GaussianBlur(image, (0, 0), high_pass) for image in moved])) / norm
+        energy = np.sqrt(cv2.GaussianBlur((high**2).mean(0), (0, 0), _LIGHT_BLUR))
+        high = high / (energy + _FLOOR * max(float(np.percentile(energy, 90)), 1e-9))
         dx, dy = np.empty_like(high), np.empty_like(high)
         dx[:, :, 1:-1], dy[:, 1:-1] = (high[:, :, 2:] - high[:, :, :-2]) / 2, (high[:, 2:] - high[:, :-2]) / 2
         strength = (dx[:, inner[0], inner[1]] ** 2 + dy[:, inner[0], inner[1]] ** 2).sum(0).ravel()
@@ -146,6 +168,10 @@ class _Linearised:
         parts = (parts - parts.mean(0)) @ solved
         variance = (parts**2).sum(0).reshape(self.kinds, self.count)[:2].sum(0) / 2
         return step - step.mean(0), np.sqrt(variance)
+
+    def misfit(self) -> float:
+        """Median deviation of the residuals, in units of the local contrast."""
+        return 1.4826 * float(np.median(np.abs(self._weights(1.0)[2])))
 
     def _weights(self, width: float) -> tuple[Floats, Floats, Floats]:
         """Weights (N, P), the inverse normal matrices of b (P, r, r), residuals (N, P) at the weighted best b."""
