@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Step = tuple[Array, Array, Array, Array]
+
+FINEST = 16  # samples a side of a pixel near a lamp's reflection
+LAMP = 500.0  # a lamp's radiance against that of white paper under it
 
 
 @dataclass(frozen=True)
 class BallScene:
     """Camera at the origin (OpenCV frame) with `focal_px`, image (`height`, `width`); `centres` (B, 3) and `radii` (B,)
     of balls of this `reflectance`; the table is the plane z = `table_z` with `albedo`, dark outside of `table_half` from
-    the axis; `lamps` (N, 3) shine one an image, as spheres of `lamp_radius`. One unit of length throughout."""
+    the axis; `lamps` (N, 3) shine one an image, as spheres of `lamp_radius`; the lens blurs by `blur_px`. One unit of length."""
 
     focal_px: float
     width: int
@@ -32,6 +37,7 @@ class BallScene:
     albedo: float = 0.4
     reflectance: float = 0.85
     ambient: float = 0.01
+    blur_px: float = 0.6
 
     @property
     def principal_point(self) -> tuple[float, float]:
@@ -40,7 +46,7 @@ class BallScene:
 
 
 def render(scene: BallScene, samples: int = 6, noise: float = 0.0, seed: int = 0) -> NDArray[np.float32]:
-    """Linear images (N, H, W, 3) in [0, 1], the table's brightest place near 0.7: `samples` squared rays a pixel where a
+    """Linear images (N, H, W, 3) in [0, 1], the table's brightest place at 0.7: `samples` squared rays a pixel where a
     ball may be, a single one elsewhere; `noise` is the standard deviation of a value."""
     rows, columns = np.mgrid[: scene.height, : scene.width] + 0.5
     near = np.zeros(rows.shape, bool)
@@ -48,24 +54,70 @@ def render(scene: BallScene, samples: int = 6, noise: float = 0.0, seed: int = 0
         x, y = scene.focal_px * centre[:2] / centre[2] + np.array(scene.principal_point)
         reach = 1.15 * scene.focal_px * radius / (centre[2] - radius) + 3
         near |= np.hypot(columns - x, rows - y) < reach
-    offsets = (np.arange(samples) + 0.5) / samples - 0.5
-    shifts = np.stack(np.meshgrid(offsets, offsets), axis=-1).reshape(-1, 2)
     coarse = np.stack([columns[~near], rows[~near]], axis=1)
-    fine = (np.stack([columns[near], rows[near]], axis=1)[:, None] + shifts).reshape(-1, 2)
+    fine = np.stack([columns[near], rows[near]], axis=1)
     rng = np.random.default_rng(seed)
     images = np.zeros((len(scene.lamps), scene.height, scene.width))
-    paths = [_trace(scene, points) for points in (coarse, fine)]
+    paths = [_trace(scene, coarse), _trace(scene, _sampled(fine, samples))]
     for image, lamp in zip(images, scene.lamps, strict=True):
-        image[~near] = _radiance(scene, lamp, *paths[0])
-        image[near] = np.minimum(_radiance(scene, lamp, *paths[1]), 50.0).reshape(-1, len(shifts)).mean(1)
-    images *= 0.7 / np.percentile(images[:, ~near], 99.9)
+        image[~near] = _radiance(scene, lamp, paths[0])
+        image[near] = _radiance(scene, lamp, paths[1]).reshape(-1, samples**2).mean(1)
+        close = _near_lamp(scene, lamp, paths[1]).reshape(-1, samples**2).any(1)
+        white = np.percentile(image[~near], 99.9)
+        image[:] = cv2.GaussianBlur(image, (0, 0), scene.blur_px)
+        _add_lamp(scene, lamp, image, fine[close])
+        image *= 0.7 / white
     noisy = images[..., None] * np.ones(3) + noise * rng.standard_normal((*images.shape, 3))
     return np.clip(noisy, 0, 1).astype(np.float32)
 
 
-def _trace(scene: BallScene, points: Array) -> tuple[list[tuple[Array, Array, Array, Array]], Array]:
+def _sampled(points: Array, samples: int) -> Array:
+    """Each point (M, 2) replaced by a grid over its pixel, (M samples^2, 2)."""
+    offsets = (np.arange(samples) + 0.5) / samples - 0.5
+    return (points[:, None] + np.stack(np.meshgrid(offsets, offsets), axis=-1).reshape(-1, 2)).reshape(-1, 2)
+
+
+def _add_lamp(scene: BallScene, lamp: Array, image: Array, points: Array) -> None:
+    """Adds the lamp's reflections near pixels (M, 2), sampled finely and blurred before they are summed over pixels: all
+    that tells where a small spot is within its pixel."""
+    mask = np.zeros(image.shape, np.uint8)
+    rows, columns = np.floor(points[:, 1]).astype(int), np.floor(points[:, 0]).astype(int)
+    mask[rows, columns] = 1
+    count, _, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    for left, top, width, height, _ in boxes[1:count]:
+        left, top, right, bottom = max(left - 4, 0), max(top - 4, 0), left + width + 4, top + height + 4
+        right, bottom = min(right, scene.width), min(bottom, scene.height)
+        across = left + (np.arange((right - left) * FINEST) + 0.5) / FINEST
+        down = top + (np.arange((bottom - top) * FINEST) + 0.5) / FINEST
+        grid = np.stack(np.meshgrid(across, down), axis=-1)
+        spot = np.zeros(grid.shape[:2])
+        for number, (origins, rays, weights, reach) in enumerate(_trace(scene, grid.reshape(-1, 2))):
+            hits = (weights > 0) & ~np.isfinite(reach) & (_aside(lamp, origins, rays) < scene.lamp_radius) & (number > 0)
+            spot += LAMP * (weights * hits).reshape(spot.shape)
+        blurred = cv2.GaussianBlur(spot, (0, 0), FINEST * scene.blur_px)
+        sums = blurred.reshape(bottom - top, FINEST, right - left, FINEST).mean((1, 3))
+        image[top:bottom, left:right] += sums
+
+
+def _aside(lamp: Array, origins: Array, rays: Array) -> Array:
+    """Distance (M,) of a lamp's middle from rays (M, 3), infinite behind them."""
+    to_lamp = lamp - origins
+    along = (to_lamp * rays).sum(1)
+    return np.where(along > 0, np.sqrt(np.maximum((to_lamp**2).sum(1) - along**2, 0)), np.inf)
+
+
+def _near_lamp(scene: BallScene, lamp: Array, steps: list[Step]) -> NDArray[np.bool_]:
+    """Rays (M,) that pass the lamp so closely, after a reflection, that it may fall between two samples."""
+    close = np.zeros(len(steps[0][0]), bool)
+    for origins, rays, weights, _ in steps[1:]:
+        limit = 2 * scene.lamp_radius + 0.05 * np.linalg.norm(lamp - origins, axis=1)
+        close |= (weights > 0) & (_aside(lamp, origins, rays) < limit)
+    return close
+
+
+def _trace(scene: BallScene, points: Array) -> list[Step]:
     """Camera rays through image points, followed over at most two reflections: for each step the rays' origins,
-    directions, weights and the distance to a ball (infinite for none); and which rays left off on a ball."""
+    directions, weights and the distance to a ball (infinite for none). What is reflected three times is left out."""
     rays = np.concatenate([(points - scene.principal_point) / scene.focal_px, np.ones((len(points), 1))], axis=1)
     rays /= np.linalg.norm(rays, axis=1, keepdims=True)
     origins, weights = np.zeros_like(rays), np.ones(len(rays))
@@ -79,7 +131,7 @@ def _trace(scene: BallScene, points: Array) -> tuple[list[tuple[Array, Array, Ar
         bounced = rays - 2 * (rays * normal).sum(1, keepdims=True) * normal
         origins, rays = np.where(hit[:, None], place, origins), np.where(hit[:, None], bounced, rays)
         weights = np.where(hit, weights * scene.reflectance, 0.0)
-    return steps, weights
+    return steps
 
 
 def _first_ball(scene: BallScene, origins: Array, rays: Array) -> tuple[Array, NDArray[np.int64]]:
@@ -95,21 +147,17 @@ def _first_ball(scene: BallScene, origins: Array, rays: Array) -> tuple[Array, N
     return best, which
 
 
-def _radiance(scene: BallScene, lamp: Array, steps: list[tuple[Array, Array, Array, Array]], left: Array) -> Array:
-    """Radiance (M,) along camera rays: at each step what a ray that meets no ball sees, the lamp or the table."""
-    del left  # three reflections: black
+def _radiance(scene: BallScene, lamp: Array, steps: list[Step]) -> Array:
+    """Radiance (M,) along camera rays: at each step what a ray that meets no ball sees of the table."""
     total = np.zeros(len(steps[0][0]))
-    for number, (origins, rays, weights, reach) in enumerate(steps):
+    for origins, rays, weights, reach in steps:
         free = (weights > 0) & ~np.isfinite(reach)
         if not free.any():
             continue
         start, ray = origins[free], rays[free]
-        to_lamp = lamp - start
-        along = (to_lamp * ray).sum(1)
-        aside = (to_lamp**2).sum(1) - along**2
-        shines = (along > 0) & (aside < scene.lamp_radius**2) & (number > 0)
-        value = np.where(shines, 1e4, scene.ambient * _table(scene, None, start, ray) + _table(scene, lamp, start, ray))
-        total[free] += weights[free] * value
+        total[free] += weights[free] * (
+            scene.ambient * _table(scene, None, start, ray) + _table(scene, lamp, start, ray)
+        )
     return total
 
 

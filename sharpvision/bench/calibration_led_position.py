@@ -22,9 +22,9 @@ def led_scene() -> BallScene:
     turn = np.radians(20 + 45 * np.arange(8))
     ring, depth = np.where(np.arange(8) % 2, 260.0, 150.0), np.where(np.arange(8) % 2, 90.0, 20.0)
     return BallScene(
-        focal_px=1000.0,
-        width=800,
-        height=560,
+        focal_px=1500.0,
+        width=1200,
+        height=840,
         centres=np.array([[-135.0, -40.0, 569.0], [125.0, 55.0, 569.0]]),
         radii=np.array([30.0, 30.0]),
         lamps=np.stack([ring * np.cos(turn), ring * np.sin(turn), depth], axis=1),
@@ -42,7 +42,7 @@ def measure(folder: Path | None, seed: int) -> Measurement:
     from sharpvision.reconstruct.calibration.sphere_outline import Lens
 
     scene = led_scene()
-    images = render(scene, noise=0.004, seed=seed)
+    images = render(scene, samples=3, noise=0.004, seed=seed)
     lens = Lens(scene.focal_px, scene.principal_point)
     started = time.perf_counter()
     balls = detect_balls(images, count=2, lens=lens)

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from sharpvision.core.errors import InputError
 from sharpvision.reconstruct.calibration.ball_edges import FittedOutline, edge_map, refine_outline, vote_circles
+from sharpvision.reconstruct.calibration.ball_rim import rim_shift, shifted
 from sharpvision.reconstruct.calibration.highlights import Highlights, find_highlights
-from sharpvision.reconstruct.calibration.sphere_outline import Lens, SphereOutline
+from sharpvision.reconstruct.calibration.sphere_outline import Lens, SphereOutline, outline_covariance
 
 Image = NDArray[np.float32]
 
@@ -27,14 +28,14 @@ class Ball:
     """A mirror ball: its `outline` in pixels and what speaks for it.
 
     `contour_rms_px` is the scatter of the edge points on the outline, `support` the share of the outline that has them,
-    `edge_points` (M, 2) those, `growth_px` by how much the outline was moved out of them (a rim that mirrors its
-    background); `highlights` what was found inside; `confidence` from 0 to 1; `notes` to be read.
+    `edge_points` (M, 2) those, `rim_shift_px` (x, y, growth) from their fit to the outline (a rim
+    mirrors its background, see `ball_rim`); `highlights` what was found inside; `confidence` from 0 to 1; `notes` to be read.
     """
 
     outline: SphereOutline
     contour_rms_px: float
     support: float
-    growth_px: float
+    rim_shift_px: NDArray[np.float64]
     edge_points: NDArray[np.float64]
     highlights: Highlights
     confidence: float
@@ -44,6 +45,15 @@ class Ball:
     def centre(self) -> tuple[float, float]:
         """Middle of the outline (x, y), pixel centres at +0.5."""
         return self.outline.centre
+
+    @property
+    def covariance(self) -> NDArray[np.float64]:
+        """Of the outline's parameters (3, 3): of their fit to edges, of which every second tells something new, and a
+        fourth of the rim's shift (a twentieth of a pixel at least)."""
+        fit = outline_covariance(self.outline, self.edge_points[::2], max(self.contour_rms_px, 0.05))
+        doubt = max(0.25 * float(np.linalg.norm(self.rim_shift_px)), 0.05)
+        moved = [shifted(self.outline, doubt * axis).parameters for axis in np.eye(3)]
+        return fit + sum(np.outer(change, change) for change in np.subtract(moved, self.outline.parameters))
 
     @property
     def radius(self) -> float:
@@ -78,7 +88,7 @@ def detect_balls(images: NDArray[np.float32], *, count: int, lens: Lens | None =
     candidates = _searched(images, gray, lens) if hints is None else _near(hints, gray, lens)
     balls: list[Ball] = []
     for fitted in candidates:
-        ball = _judged(images, fitted)
+        ball = _judged(images, gray, fitted)
         if ball is not None:
             balls.append(ball)
     # A ring inside a ball is a reflection in it, such as the border of the table; the ball is the outermost.
@@ -130,7 +140,7 @@ def _reflected_in(one: Ball, other: Ball) -> bool:
     return inside and other.support > 0.6 * one.support
 
 
-def _judged(images: Image, fitted: FittedOutline) -> Ball | None:
+def _judged(images: Image, gray: Image, fitted: FittedOutline) -> Ball | None:
     """The ball, where its highlights say that it is a mirror; else None."""
     highlights = find_highlights(images, fitted.outline)
     share = float(highlights.found.mean())
@@ -141,8 +151,9 @@ def _judged(images: Image, fitted: FittedOutline) -> Ball | None:
         share * min(fitted.support / 0.8, 1.0) / (1 + fitted.rms_px**2) * (1 - 1 / contrast)
         * (1 - 0.5 * float(highlights.rivals.mean()))
     )  # fmt: skip
-    return Ball(fitted.outline, fitted.rms_px, fitted.support, fitted.growth_px, fitted.points, highlights,
-                confidence, _notes(fitted))  # fmt: skip
+    shift = rim_shift(gray, fitted.outline)
+    outline = shifted(fitted.outline, shift)
+    return Ball(outline, fitted.rms_px, fitted.support, shift, fitted.points, highlights, confidence, _notes(fitted))
 
 
 def _notes(fitted: FittedOutline) -> tuple[str, ...]:

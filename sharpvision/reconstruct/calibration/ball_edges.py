@@ -17,9 +17,6 @@ Image = NDArray[Any]
 SMALLEST_RADIUS = 6.0  # pixels of the reduced images
 PRINCIPAL = 4
 RATIO = 1.04  # from one radius to the next
-BLURS_PX = (0.5, 1.0)  # standard deviations, with which the place of an edge is extrapolated to no blur
-OWN_BLUR_PX = 0.75  # of a pixel's area and of the differences that slopes are made of
-LARGEST_GROWTH_PX = 0.6
 INLIER_PX = 1.5  # an edge this close to the outline belongs to it
 
 
@@ -119,14 +116,12 @@ def vote_circles(edges: Edges, count: int) -> list[tuple[float, float, float]]:
 @dataclass(frozen=True)
 class FittedOutline:
     """An outline fitted to edges: `points` (M, 2) near it, `rms_px` their scatter, `support` the share of the outline
-    that has such an edge (what lies outside of the image has none); `growth_px`, by how much it was made larger than
-    the edges' circle (see `refine_outline`)."""
+    that has such an edge (what lies outside of the image has none)."""
 
     outline: SphereOutline
     points: Array
     rms_px: float
     support: float
-    growth_px: float = 0.0
 
 
 def refine_outline(gray: Image, outline: SphereOutline, band_px: float) -> FittedOutline | None:
@@ -136,10 +131,6 @@ def refine_outline(gray: Image, outline: SphereOutline, band_px: float) -> Fitte
     Along each normal the strongest edge counts that runs along the outline: g_n^2 - 2 g_t^2 summed over principal
     images (of the band), with their derivatives across and along the outline; its place is the top of a parabola.
     Derivatives are taken of linear values, whose steepest place is the edge itself (a logarithm's is on the dark side).
-
-    A mirror shows at its rim what is behind it, pressed together: a distance e inside, the ray is turned by
-    2 sqrt(2 e / radius), so the value is continuous at the outline and its slope goes as e^(-1/2). Blurred, it is
-    steepest inside, by a share of the blur; what a second, stronger blur moves it further in is extrapolated to none.
     """
     crop = _crop(gray.shape, outline, band_px)
     if crop is None:
@@ -152,7 +143,7 @@ def refine_outline(gray: Image, outline: SphereOutline, band_px: float) -> Fitte
     if near.sum() < 30:
         return None
     principal = principal_images(patch, near)
-    slopes = _slopes(_blurred(principal, BLURS_PX[0]))
+    slopes = _slopes(np.stack([cv2.GaussianBlur(image, (0, 0), 0.5) for image in principal]))
     energy = (slopes[0] ** 2 + slopes[1] ** 2).sum(0)
     around = _Around(np.array([left, top]), 0.5 * float(np.median(energy[away < band_px + 0.25 * outline.radius])))
     bands = [band_px]
@@ -169,17 +160,7 @@ def refine_outline(gray: Image, outline: SphereOutline, band_px: float) -> Fitte
     off = outline.distance(places)
     points = places[np.abs(off) < INLIER_PX]
     rms = float(np.sqrt((off[np.abs(off) < INLIER_PX] ** 2).mean())) if len(points) else np.inf
-    places, weights = _edges_along(_slopes(_blurred(principal, BLURS_PX[1])), outline, count, 2.0, around)
-    growth = 0.0
-    if len(places) >= max(0.2 * count, 6):
-        inward = outline.radius - fit_outline(places, weights, outline.lens, 0.3).radius
-        sizes = np.hypot(BLURS_PX, OWN_BLUR_PX)
-        growth = float(np.clip(inward * sizes[0] / (sizes[1] - sizes[0]), 0, LARGEST_GROWTH_PX))
-    return FittedOutline(outline.grown(growth), points, rms, len(points) / count, growth)
-
-
-def _blurred(images: Image, size: float) -> Image:
-    return np.stack([cv2.GaussianBlur(image, (0, 0), size) for image in images])
+    return FittedOutline(outline, points, rms, len(points) / count)
 
 
 def _crop(shape: tuple[int, ...], outline: SphereOutline, margin: float) -> tuple[int, int, int, int] | None:

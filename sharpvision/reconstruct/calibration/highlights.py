@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import least_squares
 
 from sharpvision.reconstruct.calibration.sphere_outline import SphereOutline
 
@@ -16,8 +17,10 @@ Array = NDArray[np.float64]
 LARGEST_SHARE = 0.06  # of the ball's disc; a diffuse ball is brighter than half its maximum over a third of it
 LOWEST_CONTRAST = 2.5  # highlight against the 95th percentile of the rest of the ball
 LEVELS = (0.25, 0.5, 0.75, 0.9)  # of the peak; how far centroids at these disagree is a part of their uncertainty
-FLOOR_PX = 0.1  # standard deviation of a centroid at best
+FLOOR_PX = 0.05  # standard deviation of a centroid at best
+SMALL = 16  # pixels above a tenth of the peak; the centroid of a spot that small needs all of its light
 SATURATED = 0.98
+LARGEST_FIT = 60  # pixels above a tenth of the peak, up to which a saturated spot is fitted by a Gaussian
 
 
 @dataclass(frozen=True)
@@ -103,10 +106,15 @@ def _one(result: Highlights, index: int, moving: NDArray[np.float32], patch: NDA
     result.found[index] = result.contrast[index] >= LOWEST_CONTRAST
     if not result.found[index]:
         return
-    centroids = np.array([_centroid(light, around, level * peak) for level in LEVELS])
-    result.positions[index] = centroids[1]
-    scatter = float(np.sqrt(((centroids - centroids.mean(0)) ** 2).sum(1).mean() / 2))
-    result.std_px[index] = np.hypot(FLOOR_PX, scatter) * (2 if result.rivals[index] else 1)
+    lit = int((light[around] > 0.1 * peak).sum())
+    clipped = patch.max(-1) >= SATURATED
+    result.positions[index], result.std_px[index] = _placed(light, around, peak, lit)
+    if clipped[own].any() and lit <= LARGEST_FIT:
+        fitted = _gaussian_place(light, around, clipped, result.positions[index])
+        if fitted is not None:
+            result.positions[index], result.std_px[index] = fitted, FLOOR_PX
+    if result.rivals[index]:
+        result.std_px[index] *= 2
     ring = glare & ~around & disc
     level = np.median(moving[ring], axis=0) if ring.any() else np.zeros(3)
     result.flux[index] = np.maximum(moving[around & disc] - level, 0).sum(0)
@@ -117,6 +125,40 @@ def _spots(light: NDArray[np.float32], threshold: float) -> tuple[NDArray[Any], 
     """Connected spots above a threshold: labels, their number with the background, areas."""
     spots, labels, stats, _ = cv2.connectedComponentsWithStats((light > threshold).astype(np.uint8), connectivity=8)
     return labels, spots, stats[:, cv2.CC_STAT_AREA].astype(np.float64)
+
+
+def _placed(light: NDArray[np.float32], around: NDArray[np.bool_], peak: float, lit: int) -> tuple[Array, float]:
+    """Centroid (x, y) of a spot and its standard deviation, which has three parts: a floor, the scatter between
+    thresholds (glare on one side), and that of a spot of few pixels, a single one being uniform within (0.29)."""
+    centroids = np.array([_centroid(light, around, level * peak) for level in LEVELS])
+    scatter = float(np.sqrt(((centroids - centroids.mean(0)) ** 2).sum(1).mean() / 2))
+    place = _centroid(light, around, 0.1 * peak) if lit <= SMALL else centroids[1]
+    few = 0.29 / max(lit, 1) ** 0.75
+    return place, float(np.sqrt(FLOOR_PX**2 + few**2 + (scatter if lit > SMALL else 0.5 * scatter) ** 2))
+
+
+def _gaussian_place(light: NDArray[np.float32], around: NDArray[np.bool_], clipped: NDArray[np.bool_],
+                    start: Array) -> Array | None:  # fmt: skip
+    """Centre (x, y) of a Gaussian fitted to a small spot of which the middle is saturated: there the model need only be
+    at least as bright. The flanks tell more than the saturated pixels' middle. None where it is no such spot."""
+    rows, columns = np.nonzero(around)
+    values, capped = light[rows, columns].astype(np.float64), clipped[rows, columns]
+    top = float(values.max())
+    if (values[~capped] > 0.05 * top).sum() < 4:
+        return None
+
+    def misfit(unknowns: Array) -> Array:
+        x, y, size, height = unknowns
+        squared = (columns - x) ** 2 + (rows - y) ** 2
+        model = np.exp(np.minimum(height - 0.5 * squared * np.exp(-2 * size), 20))
+        return np.where(capped, np.minimum(model - values, 0), model - values) / top
+
+    size = 0.5 * np.sqrt(max(capped.sum(), 1) / np.pi) + 0.3
+    unknowns = np.array([*start, np.log(size), np.log(3 * top)])
+    solution = least_squares(misfit, unknowns, loss="soft_l1", f_scale=0.05, x_scale=np.array([0.1, 0.1, 0.2, 0.5]))
+    place = np.asarray(solution.x[:2], dtype=np.float64)
+    good = np.abs(place - start).max() < 0.75 and np.sqrt((solution.fun**2).mean()) < 0.06
+    return place if good else None
 
 
 def _centroid(light: NDArray[np.float32], region: NDArray[np.bool_], threshold: float) -> Array:

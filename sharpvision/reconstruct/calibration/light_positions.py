@@ -11,8 +11,8 @@ from scipy.optimize import least_squares
 
 from sharpvision.core.errors import InputError
 from sharpvision.reconstruct.calibration.ball_detection import Ball
-from sharpvision.reconstruct.calibration.mirror_ball import reflect_on_ball
-from sharpvision.reconstruct.calibration.sphere_outline import SphereOutline, outline_covariance
+from sharpvision.reconstruct.calibration.ball_reflection import reflect_on_ball
+from sharpvision.reconstruct.calibration.sphere_outline import SphereOutline
 
 Array = NDArray[np.float64]
 
@@ -206,10 +206,7 @@ def _first_guess(rays: list[tuple[Array, Array]], seen: NDArray[np.bool_],
 
 def _root_information(ball: Ball) -> Array:
     """A (3, 3) with A^T A the inverse of the covariance of the outline's parameters."""
-    spread = max(ball.contour_rms_px, 0.05)
-    covariance = outline_covariance(ball.outline, ball.edge_points[::2], spread)
-    doubt = np.subtract(ball.outline.grown(max(0.5 * ball.growth_px, 0.05)).parameters, ball.outline.parameters)
-    values, vectors = np.linalg.eigh(covariance + np.outer(doubt, doubt))
+    values, vectors = np.linalg.eigh(ball.covariance)
     return (vectors / np.sqrt(np.maximum(values, 1e-20))).T
 
 
