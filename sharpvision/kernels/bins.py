@@ -24,10 +24,10 @@ start_warp()
 
 TILE = 16
 CPU_CHUNKS, CUDA_CHUNKS = 16, 1024
-# Least of vertices, and of slots counted and filled, in a launch: a launch and the hand-over to another thread cost
-# some 50 us, as much as these.
-_SNAPPED, _COUNTED, _FILLED = 32768, 4096, 16384
-_LAUNCHES = 8
+# Least of vertices, and of slots counted and filled, in a band: a band costs a microsecond, and another where a thread
+# comes late to it.
+_SNAPPED, _COUNTED, _FILLED = 4096, 1024, 2048
+_LAUNCHES = 16
 
 
 @cache

@@ -23,7 +23,7 @@ start_warp()
 
 BANDS_PER_THREAD = 4
 LEAST_BAND = 64
-WORTH_A_THREAD = 1.5e-4
+WORTH_A_THREAD = 8e-5
 """Seconds of work below which one thread does it alone."""
 KEPT_VIEWS = 4096
 _views: dict[tuple[Any, ...], wp.array] = {}

@@ -140,8 +140,8 @@ def _outputs(real: type) -> SimpleNamespace:
 
 
 def band_size(items: int) -> int:
-    """Items of a band for kernels whose items are heavy: at most 8 bands."""
-    return max(1, -(-items // 8))
+    """Items of a band for kernels whose items are heavy: at most 32 bands."""
+    return max(1, -(-items // 32))
 
 
 def bundle(kind: Any, *sources: Any, **values: Any) -> Any:
