@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +31,24 @@ def movement(observations: PhotometricObservations, dark: Dark | None) -> Alignm
     if dark is not None:
         there = dark.image if small == shape else area_average(dark.image, small)
         images = np.maximum(images - there, np.float32(0))
-    found = align(images)
-    scale = shape[1] / small[1]
-    if scale == 1:
-        return found
-    return replace(found, parameters=found.parameters * scale, measured=found.measured * scale, std=found.std * scale)
+    return resized(align(images), small, shape)
+
+
+@overload
+def resized(alignment: Alignment, of: tuple[int, int], to: tuple[int, int]) -> Alignment: ...
+
+
+@overload
+def resized(alignment: Alignment | None, of: tuple[int, int], to: tuple[int, int]) -> Alignment | None: ...
+
+
+def resized(alignment: Alignment | None, of: tuple[int, int], to: tuple[int, int]) -> Alignment | None:
+    """An alignment of images of one size in pixels of another."""
+    scale = to[1] / of[1]
+    if alignment is None or scale == 1:
+        return alignment
+    scaled = {name: getattr(alignment, name) * scale for name in ("parameters", "measured", "std")}
+    return replace(alignment, **scaled)
 
 
 def cleaned(

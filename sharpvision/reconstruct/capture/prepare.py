@@ -5,26 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from sharpvision.core.errors import InputError
 from sharpvision.data.capture_file import NAME, CaptureFile, read_capture_file
+from sharpvision.data.images import decode
 from sharpvision.data.layout import Layout
 from sharpvision.data.lights import check_spread
 from sharpvision.data.lights_file import FileLights
 from sharpvision.data.observations import PhotometricObservations
 from sharpvision.data.photometric import ReadOptions, layout_of, read_photometric
+from sharpvision.reconstruct.calibration.intensities import LightIntensities
 from sharpvision.reconstruct.calibration.response import ResponseEstimate
 from sharpvision.reconstruct.capture.ball_lights import ball_of_folder, find_ball, lens_of
 from sharpvision.reconstruct.capture.capture import BallFinding, Capture, Findings
-from sharpvision.reconstruct.capture.cleaning import Cleaning, cleaned, movement
+from sharpvision.reconstruct.capture.cleaning import Cleaning, cleaned, movement, resized
 from sharpvision.reconstruct.capture.dark import read_dark
 from sharpvision.reconstruct.capture.options import CaptureOptions
-from sharpvision.reconstruct.capture.remember import remember_capture
+from sharpvision.reconstruct.capture.remember import learned, remember_capture
 from sharpvision.reconstruct.capture.response import response_of_capture, response_of_exposures
+from sharpvision.reconstruct.capture.strengths import card_intensities, highlight_intensities, with_intensities
 from sharpvision.sensor.response_curve import ResponseCurve
 
 Progress = Callable[[str, float], None]
@@ -68,35 +70,42 @@ class _Preparation:
         response, estimate = self._response_of_exposures()
         raw = self._read(response)
         observations, cleaning = self._clean(raw, response, None)
-        found = self._ball(observations) if self._needs_ball() else None
+        found = self._ball(observations, response, cleaning) if self._needs_ball() else None
         lit, lights = self._lit(observations, found)
         if estimate is None and self._response_unknown() and lit.light_directions.isfinite().all():
             self.progress("camera response", 0.7)
             estimate = response_of_capture(self._lit(raw, found)[0])
             observations, cleaning = self._clean(self._read(estimate.curve), estimate.curve, cleaning)
             lit, lights = self._lit(observations, found)
+        strengths = self._strengths(lit, found)
+        if strengths is not None:
+            lit, lights = with_intensities(lit, lights, strengths)
         findings = Findings(
-            ball=found, response=estimate, alignment=cleaning.alignment, dark_share=cleaning.dark_share
-        )
+            ball=found, response=estimate, alignment=cleaning.alignment, dark_share=cleaning.dark_share,
+            intensities=strengths,
+        )  # fmt: skip
         if found is not None and found.in_frame:
             findings = replace(findings, picture=found.picture, scale=found.scale)
         if estimate is not None:
             lit = replace(lit, notes=(*lit.notes, *_response_notes(estimate)))
-        if self.settled.read.light_count is not None:
+        keys = learned(self.folder, self.asked, self.capture_file, findings, lit.image_names)
+        if found is not None and self.settled.read.light_count is not None:
             lit = _fewer(lit, self.settled.read.light_count)
-        capture = Capture(lit, findings, lights, self._learned(findings))
+        capture = Capture(lit, findings, lights, keys)
         self.progress("done", 1.0)
         return remember_capture(self.folder, capture) if self.settled.remember else capture
 
-    def _options(self, response: ResponseCurve | None) -> ReadOptions:
+    def _options(self, response: ResponseCurve | None, *, full_size: bool = False) -> ReadOptions:
         given = self.settled.read
         besides = given.besides if self.settled.dark_frame is None else (*given.besides, self.settled.dark_frame)
-        wanted = "none" if self._needs_ball() else given.lights
-        return replace(given, lights=wanted, light_count=None, response=response or given.response, besides=besides)
+        given = replace(given, response=response or given.response, besides=besides)
+        if self._needs_ball():  # it shows all lights, and tells which photographs have one
+            given = replace(given, lights="none", light_count=None)
+        return replace(given, max_size=None) if full_size else given
 
-    def _read(self, response: ResponseCurve | None) -> PhotometricObservations:
+    def _read(self, response: ResponseCurve | None, *, full_size: bool = False) -> PhotometricObservations:
         """All photographs, their lights too where no ball is to give them."""
-        options = self._options(response)
+        options = self._options(response, full_size=full_size)
         observations = read_photometric(self.folder, options, lambda done, total: self._reading(done / total))
         unheeded = f"of {NAME} were not heeded"  # by the reader; they are here
         return replace(observations, notes=tuple(note for note in observations.notes if unheeded not in note))
@@ -134,6 +143,19 @@ class _Preparation:
         estimate = response_of_exposures(Path(self.asked.exposures_folder))
         return estimate.curve, estimate
 
+    def _strengths(self, lit: PhotometricObservations, found: BallFinding | None) -> LightIntensities | None:
+        """Intensities from a gray card or from highlights; None where there is nothing to measure them on."""
+        unknown = self._needs_ball() or self.asked.gray_card is not None or bool((lit.light_intensities == 1).all())
+        if self.settled.gray_card is not None and unknown and lit.light_directions.isfinite().all():
+            return card_intensities(lit, self.settled.gray_card, self._scale(lit))
+        return None if found is None else highlight_intensities(found)
+
+    def _scale(self, observations: PhotometricObservations) -> float:
+        """Pixels of the observations in one of the photographs on disk."""
+        if self.settled.read.max_size is None:
+            return 1.0
+        return max(observations.shape) / max(decode(self._layout().photographs[0]).pixels.shape[:2])
+
     def _lit(
         self, observations: PhotometricObservations, found: BallFinding | None
     ) -> tuple[PhotometricObservations, FileLights | None]:
@@ -150,16 +172,19 @@ class _Preparation:
         layout = self._layout()
         return layout.lights is None and layout.directions is None
 
-    def _ball(self, observations: PhotometricObservations) -> BallFinding:
+    def _ball(
+        self, observations: PhotometricObservations, response: ResponseCurve | None, cleaning: Cleaning
+    ) -> BallFinding:
+        """The ball at full size, which its small highlights need whatever size is solved."""
         self.progress("mirror ball", 0.6)
         settled, where = self.settled, str(self.folder)
         if settled.ball_folder is not None:
             read = ReadOptions(response=settled.read.response, focal=settled.read.focal)
             return ball_of_folder(Path(settled.ball_folder), read, observations)
-        hint = None
-        if isinstance(settled.ball, tuple):
-            scale = self._scale(observations)
-            hint = (settled.ball[0] * scale, settled.ball[1] * scale, settled.ball[2] * scale)
+        hint = settled.ball if isinstance(settled.ball, tuple) else None
+        if settled.read.max_size is not None:
+            full = self._read(response, full_size=True)
+            observations = cleaned(full, None, resized(cleaning.alignment, observations.shape, full.shape))[0]
         try:
             return find_ball(observations, hint, lens_of(observations), where, in_frame=True)
         except InputError as error:
@@ -169,20 +194,6 @@ class _Preparation:
                              f"no lights, and {error.found} for {error.expected}",
                              "put a ball in, name a folder with one (--ball-folder), or use --method uncalibrated",
                              ) from error  # fmt: skip
-
-    def _scale(self, observations: PhotometricObservations) -> float:
-        """Pixels of the observations in one of the photographs on disk."""
-        return 1.0
-
-    def _learned(self, findings: Findings) -> dict[str, Any]:
-        """Keys for the capture file: what was asked for and what was found."""
-        learned: dict[str, Any] = {}
-        if findings.ball is not None and findings.ball.in_frame:
-            ball = findings.ball.ball
-            learned["ball"] = [round(float(value), 2) for value in (*ball.centre, ball.radius)]
-        if findings.response is not None and findings.response.determined:
-            learned["response"] = findings.response.curve.to_json()
-        return learned
 
 
 def _response_notes(estimate: ResponseEstimate) -> tuple[str, ...]:
@@ -200,6 +211,7 @@ def _lit_by_ball(
     names = tuple(observations.image_names[i] for i in kept)
     where = f"sharpvision: mirror ball {'in the picture' if found.in_frame else 'in a folder of its own'}"
     lights = FileLights(directions, None, None, names, source=where)
+    equal = "no gray card: all lights were taken as equally strong (--method semicalibrated estimates how strong)"
     check_spread(Path(observations.folder), directions)
     lit = replace(
         observations,
@@ -208,7 +220,7 @@ def _lit_by_ball(
         light_intensities=torch.ones(len(kept), 3, dtype=torch.float64),
         image_names=names,
         calibration="directions" if wanted == "directions" else "full",
-        notes=(*observations.notes, *found.ball.notes, *found.lights.notes),
+        notes=(*observations.notes, *found.ball.notes, *found.lights.notes, *((equal,) if wanted == "full" else ())),
     )
     return lit, lights
 

@@ -2,12 +2,50 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from sharpvision.core.errors import InputError
 from sharpvision.data import capture_file, lights_file
-from sharpvision.reconstruct.capture.capture import Capture
+from sharpvision.data.capture_file import CaptureFile
+from sharpvision.reconstruct.capture.capture import Capture, Findings
+from sharpvision.reconstruct.capture.options import CaptureOptions
+
+
+def learned(
+    folder: Path, asked: CaptureOptions, known: CaptureFile, findings: Findings, kept: tuple[str, ...]
+) -> dict[str, Any]:
+    """Keys for the capture file: what was asked for and what was found; paths become relative to the folder.
+
+    `kept` are the names of the photographs that have a light; where lights were found, the others are left out.
+    """
+    keys: dict[str, Any] = {
+        "ball_folder": _beside(folder, asked.ball_folder),
+        "gray_card": None if asked.gray_card is None else list(asked.gray_card),
+        "dark_frame": _beside(folder, asked.dark_frame),
+        "mask": _beside(folder, asked.read.mask),
+        "align": asked.align,
+        "response": asked.read.response if isinstance(asked.read.response, str) else None,
+    }
+    if asked.read.focal is not None:
+        camera = {} if known.camera is None else known.camera.model_dump(exclude_none=True)
+        keys["camera"] = {**camera, "model": "pinhole", "focal_px": asked.read.focal}
+    if findings.ball is not None and findings.ball.in_frame:
+        ball = findings.ball.ball
+        keys["ball"] = [round(float(value), 2) for value in (*ball.centre, ball.radius)]
+    if findings.response is not None and findings.response.determined:
+        keys["response"] = findings.response.curve.to_json()
+    if findings.ball is not None:
+        dark = [name for name in findings.ball.names if name not in kept]
+        keys["left_out"] = sorted({*known.left_out, *dark}) or None
+    return {key: value for key, value in keys.items() if value is not None}
+
+
+def _beside(folder: Path, path: str | Path | None) -> str | None:
+    """A path as seen from the folder."""
+    return None if path is None else Path(os.path.relpath(path, folder)).as_posix()
 
 
 def remember_capture(folder: Path, capture: Capture) -> Capture:

@@ -1,0 +1,72 @@
+"""Intensities of a capture's lights, from a gray card in the picture or the mirror ball's highlights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from sharpvision.core.errors import InputError
+from sharpvision.data.lights_file import FileLights
+from sharpvision.data.observations import PhotometricObservations, Validity
+from sharpvision.reconstruct.calibration.intensities import (
+    LightIntensities,
+    intensities_from_card,
+    intensities_from_highlights,
+)
+from sharpvision.reconstruct.capture.capture import BallFinding
+from sharpvision.reconstruct.capture.options import Rectangle
+
+
+def card_intensities(observations: PhotometricObservations, card: Rectangle, scale: float) -> LightIntensities:
+    """From a card at x, y, w, h in pixels of the photographs on disk; the observations' are `scale` of those.
+
+    Raises `InputError` where it does not lie in the picture.
+    """
+    height, width = observations.shape
+    left, top = round(card[0] * scale), round(card[1] * scale)
+    right, bottom = max(round((card[0] + card[2]) * scale), left + 1), max(round((card[1] + card[3]) * scale), top + 1)
+    if right > width or bottom > height:
+        raise InputError("--gray-card", f"a rectangle within {width / scale:.0f}x{height / scale:.0f} pixels",
+                         ",".join(map(str, card)), "give x, y of its corner, width and height")  # fmt: skip
+    images, validity = observations.source.read(top, bottom)
+    saturated = validity.numpy()[:, :, left:right] == Validity.SATURATED
+    return intensities_from_card(images.numpy()[:, :, left:right], saturated, observations.light_directions.numpy())
+
+
+def highlight_intensities(found: BallFinding) -> LightIntensities | None:
+    """From the ball's highlights, None where one that was found is saturated: its flux would be too low."""
+    kept = found.lights.found
+    if found.lights.saturated[kept].any():
+        return None
+    return intensities_from_highlights(found.ball.highlights.flux[kept], found.lights.saturated[kept])
+
+
+def with_intensities(
+    observations: PhotometricObservations, lights: FileLights | None, known: LightIntensities
+) -> tuple[PhotometricObservations, FileLights]:
+    """The observations with these intensities, without the photographs whose light has none, and their lights.
+
+    Raises `InputError` where fewer than three are left.
+    """
+    rows = [int(row) for row in np.flatnonzero(known.found)]
+    if len(rows) < 3:
+        raise InputError("--gray-card", "at least 3 photographs in which it tells the light", f"{len(rows)}",
+                         "expose for it, or use --method semicalibrated without it")  # fmt: skip
+    strengths = known.intensities[rows]
+    directions = observations.light_directions[rows]
+    names = tuple(observations.image_names[row] for row in rows)
+    lit = replace(
+        observations,
+        source=observations.source.select(rows),
+        light_directions=directions,
+        light_intensities=torch.from_numpy(strengths),
+        image_names=names,
+        point_lights=None if observations.point_lights is None else observations.point_lights.select(rows),
+        notes=(*(note for note in observations.notes if "equally strong" not in note), *known.notes),
+    )
+    source = "sharpvision: directions of the folder's own lights" if lights is None else lights.source
+    near = lit.point_lights
+    kept = FileLights(None if near is not None else directions.numpy(), near, strengths, names, lit.length_unit, source)
+    return lit, kept
