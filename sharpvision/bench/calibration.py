@@ -14,7 +14,7 @@ from sharpvision.bench.suite import SUITES, Case, Measurement, Options, Row
 from sharpvision.core.errors import InputError
 from sharpvision.core.registry import Registry
 
-CASE_MODULES = ("calibration_chrome_found", "calibration_response")
+CASE_MODULES = ("calibration_chrome_found", "calibration_led_position", "calibration_response", "calibration_shake")
 
 
 @dataclass(frozen=True)

@@ -87,8 +87,8 @@ def _measured(gray: NDArray[np.float32], kinds: int) -> tuple[NDArray[np.float64
     """Motion (N, K) of images (N, H, W), the standard deviation of the shift (N,), and the coarse stage's cycle error.
 
     The coarse shifts are believed where they leave less misfit than rest does: phase correlation can follow shading
-    over a smooth thing. What decides the uncertainty is not noise but shading that a low rank does not explain; it disturbs
-    low frequencies more than high ones, so the difference between two bands of frequency tells how much there is.
+    over a smooth thing. What decides the uncertainty is not noise but shading that a low rank does not explain; it
+    disturbs low frequencies more than high ones, so the difference between two bands tells how much there is.
     """
     count, height, width = gray.shape
     sizes = [_size(count, height, width, values) for values in _LEVELS]
