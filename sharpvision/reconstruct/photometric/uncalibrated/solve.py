@@ -72,7 +72,7 @@ def solve_uncalibrated(
     try:
         found = estimate(grey, settings, told)
         if not found.by_outline:
-            found = _refine(reduced, grey, found, options)
+            found, options = _refine(reduced, grey, found, options)
             told("refinement", found.state)
     except KeyboardInterrupt:
         if told.state is None:
@@ -108,10 +108,14 @@ class _Told:
 
 def _refine(
     reduced: PixelObservations, grey: GreyObservations, found: Estimate, options: PhotometricOptions
-) -> Estimate:
+) -> tuple[Estimate, PhotometricOptions]:
+    """The refined estimate, and options that hold the distance found: lights bent to it would ask for ever nearer
+    ones."""
     lit = under_lights(reduced, found.state.lights, colour_intensities(reduced, grey, found.state))
     model, surface = surface_state(lit, found.state.normals, options.light_distance, options.seed)
-    return replace(found, state=refined(found.pixels, grey, found.state, model, surface))
+    inverse = float(surface["inverse_distance"])
+    held = replace(options, light_distance=1.0 / inverse if inverse > 0 else float("inf"))
+    return replace(found, state=refined(found.pixels, grey, found.state, model, surface)), held
 
 
 def _carried(
