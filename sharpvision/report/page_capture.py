@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +9,8 @@ import cv2
 import numpy as np
 from markupsafe import Markup, escape
 
-from sharpvision.core.frames import opengl_from_opencv
-from sharpvision.core.srgb import linear_from_srgb
+from sharpvision.report.page_capture_plots import polar, response_curve, shifts, strengths
 from sharpvision.report.page_pictures import data_uri, srgb
-from sharpvision.report.page_plots import FIRST, LINE, QUIET, SECOND, THIRD, new_axes, svg_of
 
 PICTURE_SIDE = 900
 
@@ -34,7 +31,7 @@ def capture_figures(findings: Any, solution: Any) -> list[CaptureFigure]:
     None where the photographs and their lights were taken as they are.
 
     Findings are plain numbers by attribute: `picture` (h, w, 3) linear, reduced by `scale`; `ball` with its outline,
-    highlights and lights; `response` with its curve; what is None is left out.
+    highlights and lights; `response` with its curve; `intensities` and `alignment`; what is None is left out.
     """
     estimated = solution.values.get("light_directions")
     figures = [] if estimated is None else [_estimated(estimated.numpy())]
@@ -50,8 +47,8 @@ def capture_figures(findings: Any, solution: Any) -> list[CaptureFigure]:
         figures.append(_seen(ball.picture, ball.scale, None, ball))
     if ball is not None:
         figures.append(_lights(ball))
-    if findings.response is not None:
-        figures.append(_response(findings.response))
+    parts = ((findings.intensities, _strengths), (findings.response, _response), (findings.alignment, _movement))
+    figures += [drawn(found) for found, drawn in parts if found is not None]
     return figures
 
 
@@ -119,52 +116,20 @@ def _estimated(directions: np.ndarray) -> CaptureFigure:
     return CaptureFigure("Where the lights stood", polar(directions), caption)
 
 
-def polar(directions: np.ndarray, std_deg: Sequence[float] | np.ndarray | None = None) -> Markup:
-    """Light directions (N, 3), OpenCV frame, as an SVG disc: the angle to the camera's axis outwards, x to the right.
-
-    A disc's size is its uncertainty, at least that of a dot.
-    """
-    d = opengl_from_opencv(np.asarray(directions, np.float64))
-    zenith = np.degrees(np.arccos(np.clip(d[:, 2], -1, 1)))
-    flat = d[:, :2] / np.maximum(np.linalg.norm(d[:, :2], axis=1, keepdims=True), 1e-12)
-    places = flat * zenith[:, None]
-    figure, axes = new_axes(height=4.2)
-    turn = np.linspace(0, 2 * np.pi, 121)
-    for ring in (30, 60, 90):
-        axes.plot(ring * np.cos(turn), ring * np.sin(turn), color=LINE, linewidth=1.2 if ring == 90 else 0.8)
-        axes.text(0, ring, f" {ring}°", color=QUIET, fontsize=9, va="bottom")
-    axes.plot([-90, 90], [0, 0], color=LINE, linewidth=0.6)
-    axes.plot([0, 0], [-90, 90], color=LINE, linewidth=0.6)
-    sizes = np.full(len(d), 2.0) if std_deg is None else np.maximum(np.asarray(std_deg, np.float64), 2.0)
-    for number, ((x, y), size) in enumerate(zip(places, sizes, strict=True), 1):
-        axes.fill(x + size * np.cos(turn), y + size * np.sin(turn), color=FIRST, alpha=0.75, linewidth=0)
-        axes.annotate(str(number), (x, y), (5, 4), textcoords="offset points", color=QUIET, fontsize=9)
-    limit = max(95.0, float((np.abs(places).max(1) + sizes).max()) if len(d) else 0.0)
-    axes.set_xlim(-limit, limit)
-    axes.set_ylim(-limit, limit)
-    axes.set_aspect("equal")
-    axes.set_axis_off()
-    return Markup(svg_of(figure, "Lights as seen from the camera"))
-
-
 def _response(estimate: Any) -> CaptureFigure:
-    """The estimated curve between linear and sRGB."""
-    figure, axes = new_axes(height=3.4)
-    codes = np.linspace(0, 1, 129)
-    axes.plot(codes, codes, color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
-    axes.plot(codes, linear_from_srgb(codes.astype(np.float32)), color=THIRD, linewidth=1.2)
-    values = estimate.curve.linear(codes)
-    rows = np.exp(estimate.log_std)
-    axes.fill_between(codes, values / rows, np.minimum(values * rows, 1), color=SECOND, alpha=0.2, linewidth=0)
-    axes.plot(codes, values, color=FIRST, linewidth=2.2)
-    for name, at, colour in (("linear", 0.62, QUIET), ("sRGB", 0.86, THIRD)):
-        height = at if name == "linear" else float(linear_from_srgb(np.array([at], np.float32))[0])
-        axes.annotate(name, (at, height), (6, -12), textcoords="offset points", color=colour, fontsize=11)
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 1)
-    axes.set_xlabel("stored value")
-    axes.set_ylabel("light")
     caption = f"The camera's response as estimated; the band is its uncertainty, {100 * estimate.log_std:.0f} %."
     if not estimate.determined:
         caption += " The photographs do not tell it: this is the more plausible of linear and sRGB."
-    return CaptureFigure("Camera response", Markup(svg_of(figure, "Response of the camera")), caption)
+    return CaptureFigure("Camera response", response_curve(estimate.curve, estimate.log_std), caption)
+
+
+def _movement(alignment: Any) -> CaptureFigure:
+    moved = alignment.moved
+    caption = (f"Shift of each photograph against number {alignment.reference + 1}. {int(moved.sum())} of {len(moved)} "
+               "were moved back (filled); the others stayed within their uncertainty.")  # fmt: skip
+    return CaptureFigure("Movement of the camera", shifts(alignment.measured, moved, alignment.std), caption)
+
+
+def _strengths(found: Any) -> CaptureFigure:
+    caption = "Relative intensity of each light, with its uncertainty; mean of red, green and blue."
+    return CaptureFigure("How strong the lights were", strengths(found.intensities, found.std), caption)

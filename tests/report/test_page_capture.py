@@ -12,7 +12,8 @@ import torch
 from synthetic_solution import sphere_solution
 
 from sharpvision.report.page import build_page
-from sharpvision.report.page_capture import capture_figures, polar
+from sharpvision.report.page_capture import capture_figures
+from sharpvision.report.page_capture_plots import polar
 from sharpvision.sensor.response_curve import ResponseCurve
 
 
@@ -28,7 +29,8 @@ def _findings(**changes: Any) -> SimpleNamespace:
         lights=SimpleNamespace(directions=directions, std_deg=np.array([0.5, np.nan, 4.0]), found=found),
         picture=np.full((24, 32, 3), 0.2, np.float32), scale=0.5, names=("<a>.jpg", "b.jpg", "c.jpg"), in_frame=True,
     )  # fmt: skip
-    kept = {"ball": ball, "picture": ball.picture, "scale": 0.5, "mask": None, "response": None, **changes}
+    kept = {"ball": ball, "picture": ball.picture, "scale": 0.5, "mask": None, "response": None, "alignment": None,
+            "intensities": None, **changes}  # fmt: skip
     return SimpleNamespace(**kept)
 
 
@@ -68,6 +70,19 @@ def test_a_response_says_whether_it_is_known(determined: bool) -> None:
     figure = capture_figures(_findings(ball=None, picture=None, response=estimate), sphere_solution(24))[0]
     assert "uncertainty, 7 %" in figure.caption
     assert ("do not tell" in figure.caption) is not determined
+
+
+def test_movement_and_strengths_are_plotted() -> None:
+    moved = np.array([False, True, False, False])
+    alignment = SimpleNamespace(measured=np.array([[0.0, 0], [2, -1], [0.1, 0], [0, 0]]), moved=moved, reference=2,
+                                std=np.array([0.1, 0.1, 0.1, np.inf]))  # fmt: skip
+    found = SimpleNamespace(intensities=np.array([[1.0, 1, 1], [np.nan] * 3, [0.5, 0.6, 0.7]]),
+                            std=np.array([0.05, np.nan, 0.1]))  # fmt: skip
+    figures = capture_figures(_findings(ball=None, picture=None, alignment=alignment, intensities=found),
+                              sphere_solution(24))  # fmt: skip
+    assert [figure.title for figure in figures] == ["How strong the lights were", "Movement of the camera"]
+    assert "against number 3. 1 of 4 were moved back" in figures[1].caption
+    assert not [figure for figure in figures if "nan" in figure.drawing]
 
 
 def test_lights_of_the_whole_sphere_fit_into_the_disc() -> None:
