@@ -179,6 +179,7 @@ def annotated(picture: Array, path: Path) -> None:
         axes.annotate(str(k + 1), pixel(spot), pixel(spot) + np.array([0, -21 if k != LIT else -34]), fontsize=9.5,
                       color="#22262b", ha="center", va="center", weight="bold",
                       bbox={"boxstyle": "circle,pad=0.22", "fc": "#ffd873", "ec": "none"})  # fmt: skip
+    axes.set(xlim=(-0.5, WIDTH - 0.5), ylim=(HEIGHT - 0.5, -0.5))
     axes.text(20, HEIGHT - 22, "1 to 12: where the lamp is held, one photograph each", fontsize=11.5, color="#22262b",
               bbox=style, va="center")  # fmt: skip
     figure.savefig(path.with_suffix(".png"))
@@ -193,9 +194,9 @@ def main(path: Path, samples: int) -> None:
     sensor = {"type": "perspective", "fov": FOV_DEG, "fov_axis": "x", "to_world": look, "film": film}
     world = mi.load_dict(scene() | {"integrator": {"type": "path", "max_depth": 4}, "sensor": sensor})
     radiance = np.array(mi.render(world, spp=samples, seed=3), dtype=np.float64)[..., :3]
-    calm = cv2.medianBlur(radiance.astype(np.float32), 3)
-    radiance = np.where(radiance > 1.6 * calm + 0.03, calm, radiance)  # sparks: paths that few others find
-    shown = 1.0 - np.exp(-1.9 * radiance)  # a soft shoulder, so that the bulb does not burn a hole
+    calm = cv2.medianBlur(radiance.astype(np.float32), 5)
+    radiance = np.where(radiance > 1.35 * calm + 0.02, calm, radiance)  # sparks: paths that few others find
+    shown = 1.0 - np.exp(-2.3 * radiance)  # a soft shoulder, so that the bulb does not burn a hole
     annotated(srgb8(shown), path)
     with Image.open(path.with_suffix(".png")) as picture:
         picture.convert("RGB").save(path, quality=86, method=6)
@@ -205,4 +206,4 @@ def main(path: Path, samples: int) -> None:
 if __name__ == "__main__":
     docs = Path(__file__).parents[1] / "docs"
     main(Path(sys.argv[1]) if len(sys.argv) > 1 else docs / "capture_setup.webp",
-         int(sys.argv[2]) if len(sys.argv) > 2 else 96)  # fmt: skip
+         int(sys.argv[2]) if len(sys.argv) > 2 else 80)  # fmt: skip
