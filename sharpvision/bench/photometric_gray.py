@@ -32,7 +32,10 @@ def default_gray() -> tuple[Path, int] | None:
     from sharpvision.data.datasets import data_folder
     from sharpvision.data.layout import find_layout
 
-    folder = data_folder("uw_psm") / NAME
+    try:
+        folder = data_folder("uw_psm") / NAME
+    except InputError:
+        return None
     if not folder.is_dir() or not is_gray_sphere(folder):
         return None
     return folder, len(find_layout(folder).photographs)

@@ -108,12 +108,12 @@ class ResponseCurve:
 
     def local_exponent(self, codes: NDArray[Any]) -> Array:
         """d log L / d log v at codes in [0, 1]: 1 all over for a linear camera, 2.27 at white for sRGB."""
-        return exponent_rows(np.asarray(codes, dtype=np.float64)) @ self.parameters
+        return np.asarray(exponent_rows(np.asarray(codes, dtype=np.float64)) @ self.parameters, dtype=np.float64)
 
     def slope(self, codes: NDArray[Any]) -> Array:
         """dL/dv at codes in (0, 1]."""
         v = np.asarray(codes, dtype=np.float64)
-        return self.linear(v) * self.local_exponent(v) / v
+        return np.asarray(self.linear(v) * self.local_exponent(v) / v, dtype=np.float64)
 
 
 def log_rows(codes: Array) -> Array:

@@ -19,7 +19,7 @@ _GRAZING = 0.1
 _LEAST_PIXELS, _FEW_DEGREES = 16, 3.0
 _LOSS_SCALE = 0.05
 _ROUNDS = 8
-_ROUGH = 0.1
+_ROUGH = 0.05
 """RMS misfit of a matte ball, over its brightness, from which a note doubts that it is matte."""
 
 

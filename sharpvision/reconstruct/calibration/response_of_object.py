@@ -22,7 +22,8 @@ class ObjectResponseSettings:
     `bends`: values of the curve's parameter `srgb` that are tried, 0 linear, 1 sRGB; `code_scale` of the Cauchy loss on
     codes; `samples` pixels and `lights` images at most; `cells`: resampled regions of the object, a side; `systematic`:
     standard deviation of the bend by which real materials, less or more peaked than Lambert's law, move the estimate;
-    `vague`: that of the estimate from which it counts as not told.
+    `vague`: that of the estimate from which it counts as not told, and `misfit` the
+    residual, in codes, from which no curve counts as right.
     """
 
     bends: tuple[float, ...] = tuple(np.round(np.arange(-0.3, 1.51, 0.15), 2))
@@ -32,6 +33,7 @@ class ObjectResponseSettings:
     cells: int = 5
     systematic: float = 0.1
     vague: float = 0.35
+    misfit: float = 0.03
 
 
 _PEAKS = ((0.25, 0.0, 0.02), (0.35, 1.0, 0.08))
@@ -60,7 +62,7 @@ def response_from_object(
     do to it, times a prior that knows linear and sRGB cameras. `curve` is the posterior's mean. A power law can't be
     told from a material whose shading is that power of Lambert's: that is `systematic`. `determined` is False, and
     `curve` the more plausible of linear and sRGB, where the data are vaguer than `vague` or the best curve lies beyond
-    those that were tried.
+    those that were tried, or no curve suits the lights' directions.
 
     Raises `InputError` for fewer than five images, lights without directions, and too few pixels between black and
     white.
@@ -71,19 +73,21 @@ def response_from_object(
     spread = float(np.hypot(statistical, settings.systematic))
     inside = settings.bends[0] < best < settings.bends[-1]
     mean, std = _posterior(best, spread)
-    determined = inside and spread < settings.vague
+    freedom = z.shape[1] / (z.shape[1] - 3)
+    cost = np.interp(mean, settings.bends, profiles.mean(0))
+    residual = settings.code_scale * float(np.sqrt(np.expm1(cost) * freedom))
+    determined = bool(inside and spread < settings.vague and residual < settings.misfit)
     notes = []
     if determined:
         curve = bend_curve(mean)
     else:
         curve = SRGB if mean > 0.5 else LINEAR
-        why = "its pixels disagree" if inside else "no curve between linear and sRGB suits it"
+        why = "its pixels disagree" if residual < settings.misfit else "under these lights it is far from matte"
+        why = why if inside else "no curve between linear and sRGB suits it"
         read_as = "sRGB" if mean > 0.5 else "linear"
         notes.append(f"the object does not tell the camera's response ({why}): read as {read_as}; take three exposures "
                      "of one scene, or give --response")  # fmt: skip
     rows = log_rows(np.arange(5, 251) / 255.0)[:, 1]
-    cost = np.interp(mean, settings.bends, profiles.mean(0))
-    residual = settings.code_scale * float(np.sqrt(np.expm1(cost)))
     return ResponseEstimate(
         curve, np.array([0.0, std, 0.0, 0.0]), std * float(rows.std()), residual, determined, len(z), np.zeros(0),
         tuple(notes),
