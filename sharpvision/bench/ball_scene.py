@@ -22,8 +22,9 @@ LAMP = 500.0  # a lamp's radiance against that of white paper under it
 @dataclass(frozen=True)
 class BallScene:
     """Camera at the origin (OpenCV frame) with `focal_px`, image (`height`, `width`); `centres` (B, 3) and `radii` (B,)
-    of balls of this `reflectance`; the table is the plane z = `table_z` with `albedo`, dark outside of `table_half` from
-    the axis; `lamps` (N, 3) shine one an image, as spheres of `lamp_radius`; the lens blurs by `blur_px`. One unit of length."""
+    of balls of this `reflectance`; the table is the plane z = `table_z` with `albedo`, dark outside of `table_half`
+    from the axis; `lamps` (N, 3) shine one an image, as spheres of `lamp_radius`; the lens blurs by `blur_px`. One unit
+    of length."""
 
     focal_px: float
     width: int
@@ -78,8 +79,8 @@ def _sampled(points: Array, samples: int) -> Array:
 
 
 def _add_lamp(scene: BallScene, lamp: Array, image: Array, points: Array) -> None:
-    """Adds the lamp's reflections near pixels (M, 2), sampled finely and blurred before they are summed over pixels: all
-    that tells where a small spot is within its pixel."""
+    """Adds the lamp's reflections near pixels (M, 2), sampled finely and blurred before they are summed over pixels:
+    all that tells where a small spot is within its pixel."""
     mask = np.zeros(image.shape, np.uint8)
     rows, columns = np.floor(points[:, 1]).astype(int), np.floor(points[:, 0]).astype(int)
     mask[rows, columns] = 1
@@ -92,7 +93,8 @@ def _add_lamp(scene: BallScene, lamp: Array, image: Array, points: Array) -> Non
         grid = np.stack(np.meshgrid(across, down), axis=-1)
         spot = np.zeros(grid.shape[:2])
         for number, (origins, rays, weights, reach) in enumerate(_trace(scene, grid.reshape(-1, 2))):
-            hits = (weights > 0) & ~np.isfinite(reach) & (_aside(lamp, origins, rays) < scene.lamp_radius) & (number > 0)
+            meets = (_aside(lamp, origins, rays) < scene.lamp_radius) & (number > 0)
+            hits = (weights > 0) & ~np.isfinite(reach) & meets
             spot += LAMP * (weights * hits).reshape(spot.shape)
         blurred = cv2.GaussianBlur(spot, (0, 0), FINEST * scene.blur_px)
         sums = blurred.reshape(bottom - top, FINEST, right - left, FINEST).mean((1, 3))

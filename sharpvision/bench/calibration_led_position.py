@@ -32,8 +32,8 @@ def led_scene() -> BallScene:
 
 
 def measure(folder: Path | None, seed: int) -> Measurement:
-    """Mean error of the LEDs' places in percent of their distance from the middle between the balls; found, measured and
-    triangulated from the images and the balls' radius alone. The seed is that of the sensor's noise."""
+    """Mean error of the LEDs' places in percent of their distance from the middle between the balls: found, measured
+    and triangulated from the images and the balls' radius alone. The seed is that of the sensor's noise."""
     import numpy as np
 
     from sharpvision.bench.ball_scene import render

@@ -27,9 +27,10 @@ COARSE = 400  # pixels of the longer side in which circles are voted for
 class Ball:
     """A mirror ball: its `outline` in pixels and what speaks for it.
 
-    `contour_rms_px` is the scatter of the edge points on the outline, `support` the share of the outline that has them,
+    `contour_rms_px` is the scatter of edge points on the outline, `support` the share of it that has them,
     `edge_points` (M, 2) those, `rim_shift_px` (x, y, growth) from their fit to the outline (a rim
-    mirrors its background, see `ball_rim`); `highlights` what was found inside; `confidence` from 0 to 1; `notes` to be read.
+    mirrors its background, see `ball_rim`); `highlights` what was found inside; `confidence` from 0 to 1; `notes` to
+    be read.
     """
 
     outline: SphereOutline

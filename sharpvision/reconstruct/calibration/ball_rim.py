@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,11 +13,11 @@ from scipy.optimize import least_squares
 from sharpvision.reconstruct.calibration.ball_reflection import reflect_on_ball
 from sharpvision.reconstruct.calibration.sphere_outline import SphereOutline, fit_outline
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 STEP = 0.25  # pixels between samples of a profile
 INNER, OUTER = 2.5, 1.25  # pixels inside and outside of the edges' outline in which the model is held against images
-LARGEST_IMAGES, LARGEST_NORMALS = 12, 90
+LARGEST_IMAGES, LARGEST_NORMALS = 8, 72
 LARGEST_SHIFT = 1.0  # pixels; further off, the model explains something else
 NOISE = 0.02  # of a value, beside the measured one: what the model lacks
 GRAZING = 0.1  # z of a ray below which it meets the background too far away
@@ -57,8 +58,8 @@ def shifted(outline: SphereOutline, shift: Array) -> SphereOutline:
 
 @dataclass(frozen=True)
 class _Rim:
-    """Profiles `values` (N, M, T) at `offsets` (T,) along `normals` (M, 2) from `points` (M, 2) of the outline; `outside`
-    the same without what the ball blurs into them, `inside` (N, M) deeper values."""
+    """Profiles `values` (N, M, T) at `offsets` (T,) along `normals` (M, 2) from `points` (M, 2) of the outline;
+    `outside` the same without what the ball blurs into them, `inside` (N, M) deeper values."""
 
     outline: SphereOutline
     points: Array
@@ -78,9 +79,9 @@ class _Rim:
         offsets = np.arange(-INNER - 1, reach, STEP)
         places = points[:, None] + offsets[None, :, None] * normals[:, None]
         height, width = gray.shape[1:]
-        border = (places > 1).all(-1) & (places < np.array([width, height]) - 1).all(-1)
+        border = np.asarray(((places > 1) & (places < np.array([width, height]) - 1)).all(-1))
         edge = int(np.searchsorted(offsets, OUTER))
-        usable = border[:, : edge + 8].all(1)
+        usable = np.asarray(border[:, : edge + 8].all(1))
         if usable.sum() < 0.25 * count:
             return None
         points, normals, places = points[usable], normals[usable], places[usable].astype(np.float32) - np.float32(0.5)
@@ -94,9 +95,9 @@ class _Rim:
         noise = 1.5 * float(np.median(np.abs(np.diff(values, axis=-1))))
         return _Rim(outline, points, normals, offsets, values, outside, inside, noise)
 
-    def seen(self, fine: Array, unknowns: Array) -> Array:
+    def seen(self, fine: Array, unknowns: Array) -> tuple[Array, NDArray[np.bool_]]:
         """Where (M, F) along the normals the background lies that shows at `fine` (F,): itself outside, further out
-        inside, infinite where the ray goes astray."""
+        inside, infinite where the ray goes astray; and which of these places are the ball's."""
         grown, shift = self.outline.grown(float(unknowns[2])), unknowns[:2]
         distance = np.exp(unknowns[4])
         reflected = reflect_on_ball(self.points[:, None] + fine[None, :, None] * self.normals[:, None] - shift, grown)
@@ -115,8 +116,8 @@ class _Rim:
         return np.where(within, np.where(astray, np.inf, np.maximum(along, 0)), np.maximum(fine, 0)), within
 
     def residuals(self, unknowns: Array) -> Array:
-        """Misfit of all profiles, then three weak priors: reflectance 0.8, the ball a radius before its background, half
-        a pixel of blur."""
+        """Misfit of all profiles, then three weak priors: reflectance 0.8, the ball a radius before its background,
+        half a pixel of blur."""
         first = int(np.searchsorted(self.offsets, -INNER))
         held = self.offsets[first : int(np.searchsorted(self.offsets, OUTER))]
         fine = np.arange(held[0] - 1.5, held[-1] + 1.5, STEP / 2)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
+
+STEPS = 30  # of Gauss-Newton at most
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,8 @@ def _distance(parameters: Array, points: Array, lens: Lens) -> Array:
 
 
 def fit_outline(points: Array, weights: Array, lens: Lens, scale_px: float | None) -> SphereOutline:
-    """Least-squares outline of points (M, 2) with weights (M,): linear first, then of the distances in pixels.
+    """Least-squares outline of points (M, 2) with weights (M,): linear first, then of the distances in pixels
+    (Gauss-Newton, reweighted).
 
     Orthographic: Kasa's circle; perspective: m of m . d = 1. `scale_px` is the Cauchy scale of the second step, None
     for plain squares. Needs three points that are not in a line.
@@ -169,14 +172,28 @@ def fit_outline(points: Array, weights: Array, lens: Lens, scale_px: float | Non
     else:
         start = np.linalg.lstsq(lens.rays(points) * root[:, None], root, rcond=None)[0]
 
-    def residuals(parameters: Array) -> Array:
-        return root * _distance(parameters, points, lens)
+    parameters = start
+    for _ in range(STEPS):
+        off, slope = _distance(parameters, points, lens), _slope(parameters, points, lens)
+        robust = weights if scale_px is None else weights / (1 + (off / scale_px) ** 2)
+        system = slope.T @ (robust[:, None] * slope)
+        change = np.linalg.solve(system + 1e-12 * np.trace(system) * np.eye(3), slope.T @ (robust * off))
+        parameters = parameters - change
+        if np.abs(slope @ change).max() < 1e-7:
+            break
+    x, y, z = (float(value) for value in parameters)
+    return SphereOutline((x, y, z), lens)
 
-    loss = "linear" if scale_px is None else "cauchy"
-    step = np.maximum(np.abs(start), 1e-3 * np.linalg.norm(start))
-    solution = least_squares(residuals, start, loss=loss, f_scale=scale_px or 1.0, x_scale=step)
-    x, y, z = solution.x
-    return SphereOutline((float(x), float(y), float(z)), lens)
+
+def _slope(parameters: Array, points: Array, lens: Lens) -> Array:
+    """Derivatives (M, 3) of the distances by the parameters, by central differences."""
+    columns = []
+    for axis in range(3):
+        step = np.zeros(3)
+        step[axis] = 1e-5 * max(float(np.linalg.norm(parameters)), 1e-6)
+        ahead, behind = (_distance(parameters + sign * step, points, lens) for sign in (1, -1))
+        columns.append((ahead - behind) / (2 * step[axis]))
+    return np.stack(columns, axis=1)
 
 
 def outline_covariance(outline: SphereOutline, points: Array, std_px: float) -> Array:
@@ -188,13 +205,5 @@ def outline_covariance(outline: SphereOutline, points: Array, std_px: float) -> 
     >>> np.round(np.sqrt(np.diag(outline_covariance(outline, points, 0.1))), 4)
     array([0.01  , 0.01  , 0.0071])
     """
-    parameters = np.asarray(outline.parameters)
-    columns = []
-    for axis in range(3):
-        step = np.zeros(3)
-        step[axis] = 1e-5 * max(float(np.linalg.norm(parameters)), 1e-6)
-        ahead = _distance(parameters + step, points, outline.lens)
-        behind = _distance(parameters - step, points, outline.lens)
-        columns.append((ahead - behind) / (2 * step[axis]))
-    jacobian = np.stack(columns, axis=1)
-    return std_px**2 * np.linalg.pinv(jacobian.T @ jacobian)
+    slope = _slope(np.asarray(outline.parameters), points, outline.lens)
+    return std_px**2 * np.linalg.pinv(slope.T @ slope)
