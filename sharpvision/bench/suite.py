@@ -18,7 +18,7 @@ Row = dict[str, Any]
 # A suite bears its module's name, with - for _.
 MODULES = (
     "photometric", "photometric_rendered", "photometric_uncertainty", "photometric_scale", "integration", "fit",
-    "render", "calibration", "near_light",
+    "render", "calibration", "near_light", "colour_multiplexed",
 )  # fmt: skip
 
 

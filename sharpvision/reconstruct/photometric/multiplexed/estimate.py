@@ -24,7 +24,13 @@ from sharpvision.reconstruct.photometric.multiplexed.explanations import (
     facing,
 )
 from sharpvision.reconstruct.photometric.multiplexed.labels import Candidates, Continuity, choose, smooth_labels
-from sharpvision.reconstruct.photometric.multiplexed.paints import Unmixing, find_paints, fit_paints, paint_misfit
+from sharpvision.reconstruct.photometric.multiplexed.paints import (
+    Unmixing,
+    find_paints,
+    fit_paints,
+    paint_misfit,
+    tolerance_of,
+)
 
 _BORDER = 4.0
 FIT_FIELDS = ("normals", "log_albedo", "extra", "cost", "covariance")
@@ -52,7 +58,8 @@ class MultiplexedSettings:
 @dataclass(eq=False)
 class MultiplexedState:
     """Estimates at the pixels of `grid`: `paints` (K, 3), `labels` (P,), `cases` (P,) index into `EXPLANATIONS`, -1
-    where none fits, the pixels' `fit`, `guide` normals (P, 3) of the depth, `depth` (P,), `albedo_std` (K,)."""
+    where none fits, the pixels' `fit`, `guide` normals (P, 3) of the depth, `depth` (P,), `albedo_std` (K,), and the
+    paint `beyond` the nearest border (P, 3)."""
 
     grid: PixelGrid
     paints: NDArray[np.float64]
@@ -62,6 +69,7 @@ class MultiplexedState:
     guide: NDArray[np.float64]
     depth: NDArray[np.float64]
     albedo_std: NDArray[np.float64]
+    beyond: NDArray[np.float64]
     changes: list[float] = field(default_factory=list)
     costs: list[float] = field(default_factory=list)
 
@@ -83,10 +91,11 @@ def estimate(
     """Rounds of: explanations of all pixels, their choice, depth, paints; from the paints of `start` where it is given.
     """
     pixels, usable, grid = photograph.pixels, photograph.usable, photograph.grid
-    paints = find_paints(pixels, grid, unmixing, seed) if start is None else start.paints
+    paints = find_paints(pixels, grid, unmixing, photograph.noise, seed) if start is None else start.paints
     albedo_std = np.full(len(paints), settings.least_albedo_std * 2)
     sigma = np.hypot(photograph.noise, settings.relative_noise * np.maximum(pixels, 0.3 * pixels.max(1, keepdims=True)))
-    misfit = np.stack([paint_misfit(pixels, paint, unmixing) for paint in paints], 1)
+    tolerance = tolerance_of(pixels, photograph.noise, unmixing)
+    misfit = np.stack([paint_misfit(pixels, paint, unmixing, tolerance) for paint in paints], 1)
     labels = smooth_labels(0.5 * np.minimum(misfit, 8.0), grid, 2.0)
     keep = _large_enough(labels, grid, len(paints), settings.least_area)
     paints, misfit, albedo_std = paints[keep], misfit[:, keep], albedo_std[keep]
@@ -96,7 +105,8 @@ def estimate(
     normals = facing(normals)
     guide = _smoothed(normals, trusted, grid, 4.0)
     depth = np.zeros(grid.size)
-    state = MultiplexedState(grid, paints, labels, np.zeros(grid.size, np.intp), None, guide, depth, albedo_std)
+    state = MultiplexedState(grid, paints, labels, np.zeros(grid.size, np.intp), _no_fit(guide), guide, depth,
+                             albedo_std, paints[labels])  # fmt: skip
     guide_std = 0.5
     for step in range(settings.rounds):
         evidence = Evidence(pixels, usable, sigma, unmixing, state.guide, np.full(grid.size, guide_std))
@@ -108,7 +118,7 @@ def estimate(
         state.changes.append(float(np.arccos(np.clip((normals * previous).sum(1), -1, 1)).mean()))
         state.costs.append(float(np.minimum(state.fit.cost, UNEXPLAINED_PRICE).mean()))
         if step + 1 < settings.rounds:
-            _update_paints(state, evidence, settings)
+            _update_paints(state, evidence, settings, float(np.median(tolerance)))
         progress((step + 1) / settings.rounds)
     return state
 
@@ -139,8 +149,7 @@ def _explain_all(evidence: Evidence, state: MultiplexedState, settings: Multiple
         for explanation in EXPLANATIONS[1:]:
             where = np.flatnonzero(doubtful & beyond[k][1] if explanation.border else doubtful)
             fits.append(_fit_where(evidence, paints, explanation, state.guide, where))
-    unexplained = Fit(state.guide, np.zeros(count), np.zeros(count), np.full(count, UNEXPLAINED_PRICE),
-                      np.broadcast_to(settings.guide_std**2 * np.eye(2), (count, 2, 2)))  # fmt: skip
+    unexplained = _no_fit(state.guide, settings.guide_std)
     costs = np.stack([*(fit.cost for fit in fits), unexplained.cost], 1)
     fits.append(unexplained)
     best = np.argsort(costs, 1)[:, : settings.candidates]
@@ -156,8 +165,16 @@ def _explain_all(evidence: Evidence, state: MultiplexedState, settings: Multiple
     chosen = best[rows, choose(listed, state.grid, settings.continuity)]
     state.labels = np.where(of_paint[chosen] < 0, state.labels, of_paint[chosen])
     state.cases = of_case[chosen]
+    state.beyond = np.stack([near for near, _ in beyond], 1)[rows, state.labels]
     state.fit = Fit(*(np.stack([getattr(fit, name) for fit in fits], 1)[rows, chosen]
                       for name in FIT_FIELDS))  # fmt: skip
+
+
+def _no_fit(normals: NDArray, std: float = 1.0) -> Fit:
+    """The fit of pixels that nothing explains: the normals of the surface around."""
+    count = len(normals)
+    return Fit(normals, np.zeros(count), np.zeros(count), np.full(count, UNEXPLAINED_PRICE),
+               np.broadcast_to(std**2 * np.eye(2), (count, 2, 2)))  # fmt: skip
 
 
 def _fit_where(
@@ -206,14 +223,16 @@ def _integrate(state: MultiplexedState, settings: MultiplexedSettings) -> None:
     state.guide = facing(result.own_normals[grid.index])
 
 
-def _update_paints(state: MultiplexedState, evidence: Evidence, settings: MultiplexedSettings) -> None:
+def _update_paints(
+    state: MultiplexedState, evidence: Evidence, settings: MultiplexedSettings, tolerance: float
+) -> None:
     """Paints again from their clean pixels, and how much the albedo varies within each."""
     for k in range(len(state.paints)):
         mine = (state.labels == k) & (state.cases == 0)
         if mine.sum() < 30:
             continue
         sample = evidence.pixels[mine][:: max(1, int(mine.sum()) // 4000)]
-        state.paints[k] = fit_paints(sample[None], evidence.unmixing, np.log(state.paints[k])[None], 10)[0][0]
+        state.paints[k] = fit_paints(sample[None], evidence.unmixing, np.log(state.paints[k])[None], tolerance, 10)[0][0]
         size = np.linalg.norm(evidence.unmixing.normals(evidence.pixels[mine], state.paints[k]), axis=1)
         spread = 1.4826 * np.median(np.abs(np.log(np.maximum(size, 1e-6))))
         state.albedo_std[k] = np.clip(spread, settings.least_albedo_std, settings.largest_albedo_std)

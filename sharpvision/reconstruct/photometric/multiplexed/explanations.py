@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sharpvision.reconstruct.photometric.multiplexed.paints import Unmixing
+from sharpvision.reconstruct.photometric.multiplexed.paints import LOBE_RAD, Unmixing
 
 _STEPS = 8
 _MOST_TURN = 0.4
@@ -39,7 +39,7 @@ def _without(*missing: int) -> tuple[bool, bool, bool]:
 CLEAN = Explanation((True, True, True), None, 0.0)
 SHADOWS = tuple(Explanation(_without(k), None, 3.0) for k in range(3))
 DEEP_SHADOWS = tuple(Explanation(_without(i, j), None, 7.0) for i, j in ((0, 1), (0, 2), (1, 2)))
-HIGHLIGHTS = tuple(Explanation(_without(), k, 5.0) for k in range(3))
+HIGHLIGHTS = tuple(Explanation(_without(), k, 3.0) for k in range(3))
 BORDER = Explanation(_without(), None, 1.5, border=True)
 EXPLANATIONS = (CLEAN, *SHADOWS, *DEEP_SHADOWS, *HIGHLIGHTS, BORDER)
 UNEXPLAINED_PRICE = 14.0
@@ -75,6 +75,11 @@ of the normal's tangents."""
     cost: NDArray[np.float64]
     covariance: NDArray[np.float64]
 
+    def subset(self, index: NDArray) -> Fit:
+        """Of some pixels only."""
+        return Fit(self.normals[index], self.log_albedo[index], self.extra[index], self.cost[index],
+                   self.covariance[index])  # fmt: skip
+
 
 @dataclass(frozen=True, eq=False)
 class Paints:
@@ -94,6 +99,7 @@ def explain(evidence: Evidence, paints: Paints, explanation: Explanation, start:
 
         1/2 sum_c ((I_c - model_c) / sigma_c)^2 + 1/2 (log a / s_a)^2 + 1/2 |n - n_g|^2 / s_g^2 + price
 
+    and for a highlight 1/2 |n - half vector|^2 / 0.2^2 besides;
     s_a the spread of `paints`; h >= 0 and 0 <= t <= 1 share a place. Levenberg-Marquardt, a damping a pixel.
     """
     count = len(evidence.pixels)
@@ -117,7 +123,7 @@ def explain(evidence: Evidence, paints: Paints, explanation: Explanation, start:
         n = np.where(better[:, None], new_n, n)
         alpha, h, cost = (np.where(better, new, old) for new, old in ((new_alpha, alpha), (new_h, h), (new_cost, cost)))
         damping = np.where(better, damping * 0.3, np.minimum(damping * 10.0, 1e4))
-    covariance = np.linalg.inv(matrix)[:, :2, :2]
+    covariance: NDArray = np.linalg.inv(matrix)[:, :2, :2]
     return Fit(n, alpha, h, cost + explanation.price, covariance)
 
 
@@ -165,6 +171,8 @@ def _cost(evidence: Evidence, paints: Paints, explanation: Explanation, n: NDArr
         model = model + extra[:, None] * unmixing.mixing[:, explanation.highlight]
     residual = evidence.usable * (evidence.pixels - model) / evidence.noise
     guide = ((n - evidence.guide) ** 2).sum(1) / evidence.guide_std**2
+    if explanation.highlight is not None:
+        guide = guide + ((n - unmixing.half_vectors[explanation.highlight]) ** 2).sum(1) / LOBE_RAD**2
     return np.asarray(0.5 * ((residual**2).sum(1) + (alpha / paints.spread) ** 2 + guide))
 
 
@@ -194,6 +202,9 @@ def _system(evidence: Evidence, paints: Paints, explanation: Explanation, unknow
     for column, t in enumerate(frame):
         matrix[:, column, column] += guide
         right[:, column] += guide * ((evidence.guide - n) * t).sum(1)
+        if explanation.highlight is not None:
+            matrix[:, column, column] += 1.0 / LOBE_RAD**2
+            right[:, column] += ((unmixing.half_vectors[explanation.highlight] - n) * t).sum(1) / LOBE_RAD**2
     matrix[:, 2, 2] += 1.0 / paints.spread**2
     right[:, 2] -= alpha / paints.spread**2
     matrix[:, 3, 3] += 1e-6 if explanation.highlight is not None or explanation.border else 1.0

@@ -20,8 +20,13 @@ from scipy.spatial import cKDTree
 
 from sharpvision.reconstruct.photometric.grid import PixelGrid
 
-_TOLERANCE = 0.025
-_SHADOW_PENALTY = 1.0
+TOLERANCE = 0.02
+"""Of log |b|: what the model gets wrong, beside the sensor's noise."""
+_SHADOW_PENALTY, _HIGHLIGHT_PENALTY = 1.0, 1.0
+LOBE_RAD = 0.2
+"""How far a normal with a highlight may be from the half vector of light and view (one standard deviation)."""
+_EXPLAINED = 3.0
+_ALIKE = 0.1
 _DISCS, _DISC_PIXELS, _SCORED = 90, 120, 1500
 _CHROMA_SPREAD = 0.6
 _LEAST_SHARE = 0.015
@@ -45,32 +50,60 @@ class Unmixing:
         """b (P, 3) of pixels (P, 3) for one paint (3,) or one each (P, 3)."""
         return np.asarray((pixels / paint) @ self.inverse.T)
 
+    @property
+    def half_vectors(self) -> NDArray[np.float64]:
+        """Unit normals (3, 3) that mirror each light to an orthographic camera."""
+        half = self.lights + np.array([0.0, 0.0, -1.0])
+        return np.asarray(half / np.linalg.norm(half, axis=1, keepdims=True))
+
     def shading(self, pixels: NDArray, paint: NDArray) -> NDArray:
         """n.l_k (P, 3) of pixels as if every light reached them: M^-1 (I / rho)."""
         return np.asarray((pixels / paint) @ np.linalg.inv(self.mixing).T)
 
 
-def paint_misfit(pixels: NDArray, paint: NDArray, unmixing: Unmixing, tolerance: float = _TOLERANCE) -> NDArray:
-    """How badly a paint explains pixels (P,): the least over "all lights reach it" and "one does not", in tolerances.
+def tolerance_of(pixels: NDArray, noise: float, unmixing: Unmixing) -> NDArray[np.float64]:
+    """Standard deviation (P,) of log |b| that is to be expected: of the model, and of the noise through (M L)^-1."""
+    scale = np.maximum(pixels.mean(1), 1e-9) / unmixing.mixing.sum(1).mean()
+    gain = np.sqrt((unmixing.inverse**2).sum() / 3.0) / np.maximum(np.abs(unmixing.lights[:, 2]).mean(), 0.1)
+    return np.asarray(np.hypot(TOLERANCE, np.minimum(noise * gain / scale, 1.0)))
+
+
+def paint_misfit(pixels: NDArray, paint: NDArray, unmixing: Unmixing, tolerance: NDArray) -> NDArray:
+    """How badly a paint explains pixels (P,), in tolerances (P,): the least over the ways in which it may.
 
     All lights: log |b| = 0, every n.l_k >= 0 and n towards the camera. Light k missing: n.l_k measured as 0, and the
-    other two of a unit normal, |least-norm n| <= 1; this costs one tolerance more.
+    other two of a unit normal, |least-norm n| <= 1. Highlight of light k: b less a part of (M L)^-1 (M_k / rho) is a
+    unit normal near the half vector. The last two cost one tolerance more.
     """
     b = unmixing.normals(pixels, paint)
     size = np.maximum(np.linalg.norm(b, axis=1), 1e-6)
     s = unmixing.shading(pixels, paint)
     away = np.maximum(b[:, 2] / size + 0.1, 0.0) + np.maximum(-s.min(1), 0.0)
-    best = np.abs(np.log(size)) / tolerance + away / tolerance
+    best = (np.abs(np.log(size)) + away) / tolerance
     for k in range(3):
         i, j = [m for m in range(3) if m != k]
         pair = unmixing.lights[[i, j]]
         least = np.linalg.norm(s[:, [i, j]] @ np.linalg.pinv(pair).T, axis=1)
-        shadowed = (np.abs(s[:, k]) + np.maximum(least - 1.0, 0.0) + np.maximum(-s[:, [i, j]].min(1), 0.0)) / tolerance
-        best = np.minimum(best, shadowed + _SHADOW_PENALTY)
+        shadowed = np.abs(s[:, k]) + np.maximum(least - 1.0, 0.0) + np.maximum(-s[:, [i, j]].min(1), 0.0)
+        best = np.minimum(best, shadowed / tolerance + _SHADOW_PENALTY)
+        best = np.minimum(best, _highlight_misfit(b, k, paint, unmixing) + _HIGHLIGHT_PENALTY)
     return np.asarray(best)
 
 
-def find_paints(pixels: NDArray, grid: PixelGrid, unmixing: Unmixing, seed: int = 0) -> NDArray[np.float64]:
+def _highlight_misfit(b: NDArray, light: int, paint: NDArray, unmixing: Unmixing) -> NDArray:
+    """Angle to the half vector, in lobes (P,), of the unit normal b - h c, h > 0; infinite where there is none."""
+    c = unmixing.inverse @ (unmixing.mixing[:, light] / paint)
+    along, square = b @ c, (b**2).sum(1)
+    root = along**2 - (c @ c) * (square - 1.0)
+    h = (along - np.sqrt(np.maximum(root, 0.0))) / (c @ c)
+    n = b - h[:, None] * c
+    apart = np.linalg.norm(n - unmixing.half_vectors[light], axis=1) / LOBE_RAD
+    return np.where((root >= 0) & (h > 0), apart, np.inf)
+
+
+def find_paints(
+    pixels: NDArray, grid: PixelGrid, unmixing: Unmixing, noise: float = 0.0, seed: int = 0
+) -> NDArray[np.float64]:
     """Paints (K, 3), the commonest first, each found as the hypothesis that explains most of what is left.
 
     Hypotheses are least-squares fits of |b| = 1 to the pixels of small discs. Pixels that are black or not finite
@@ -79,23 +112,29 @@ def find_paints(pixels: NDArray, grid: PixelGrid, unmixing: Unmixing, seed: int 
     bright = pixels.min(1) > 0.02 * np.quantile(pixels.max(1), 0.95)
     if bright.sum() < 12:
         return np.maximum(pixels.mean(0, keepdims=True), 1e-6) / unmixing.mixing.sum(1)
+    tolerance = tolerance_of(pixels, noise, unmixing)
+    usual = float(np.median(tolerance[bright]))
     candidates = _hypotheses(pixels, grid, bright, unmixing, seed)
     sample = np.flatnonzero(bright)[:: max(1, int(bright.sum()) // _SCORED)]
-    left, paints = bright.copy(), []
+    left = bright.copy()
+    paints: list[NDArray] = []
     while len(paints) < _MOST_PAINTS:
         if left.sum() < max(_LEAST_SHARE * bright.sum(), 12):
             break
         scored = pixels[sample[left[sample]]]
-        paint = candidates[int(_support(scored, candidates, unmixing).argmax())]
+        paint = candidates[int(_support(scored, candidates, unmixing, usual).argmax())]
         for _ in range(3):
-            near = left & (np.abs(np.log(_size(pixels, paint, unmixing))) < 4 * _TOLERANCE)
+            near = left & (np.abs(np.log(_size(pixels, paint, unmixing))) < 4 * usual)
             if near.sum() < 12:
                 break
-            paint = fit_paints(pixels[near][None], unmixing, np.log(paint)[None])[0][0]
-        explained = left & (paint_misfit(pixels, paint, unmixing) < 3.0)
+            paint = fit_paints(pixels[near][None], unmixing, np.log(paint)[None], usual)[0][0]
+        explained = left & (paint_misfit(pixels, paint, unmixing, tolerance) < _EXPLAINED)
         if paints and explained.sum() < _LEAST_SHARE * bright.sum():
             break
-        paints.append(paint)
+        if all(np.abs(np.log(paint / other)).max() > _ALIKE for other in paints):
+            paints.append(paint)
+        elif not explained.any():
+            break
         left &= ~explained
     return np.array(paints)
 
@@ -104,7 +143,7 @@ def _size(pixels: NDArray, paint: NDArray, unmixing: Unmixing) -> NDArray:
     return np.maximum(np.linalg.norm(unmixing.normals(pixels, paint), axis=1), 1e-6)
 
 
-def _support(pixels: NDArray, paints: NDArray, unmixing: Unmixing) -> NDArray:
+def _support(pixels: NDArray, paints: NDArray, unmixing: Unmixing, tolerance: float) -> NDArray:
     """How many pixels each of many paints (G, 3) explains, softly (G,)."""
     found = np.zeros(len(paints))
     for first in range(0, len(paints), 64):
@@ -112,7 +151,7 @@ def _support(pixels: NDArray, paints: NDArray, unmixing: Unmixing) -> NDArray:
         b = (pixels[None] / chosen[:, None]) @ unmixing.inverse.T
         square = np.maximum((b**2).sum(-1), 1e-12)
         valid = (b[..., 2] < 0) & (b[..., 2] ** 2 > 0.0025 * square) & ((b @ unmixing.lights.T).min(-1) > -0.05)
-        found[first : first + 64] = (valid / (1.0 + (0.5 * np.log(square) / _TOLERANCE) ** 2)).sum(1)
+        found[first : first + 64] = (valid / (1.0 + (0.5 * np.log(square) / tolerance) ** 2)).sum(1)
     return found
 
 
@@ -138,20 +177,20 @@ def _hypotheses(pixels: NDArray, grid: PixelGrid, bright: NDArray, unmixing: Unm
 
 
 def fit_paints(
-    groups: NDArray, unmixing: Unmixing, start: NDArray, steps: int = 25
+    groups: NDArray, unmixing: Unmixing, start: NDArray, tolerance: float = TOLERANCE, steps: int = 25
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Paints (G, 3) of groups of pixels (G, m, 3), and their mean robust cost (G,).
 
         min over y = log rho of  mean_p log(1 + (log |b_p| / t)^2) + |y - mean y|^2 / (m 0.6^2)
 
-    from y = `start` (G, 3), t falling from 0.2 to 0.025. Gauss-Newton with damping.
+    from y = `start` (G, 3), t falling from 0.2 to `tolerance`. Gauss-Newton with damping.
     """
     y, inverse = start.copy(), unmixing.inverse
     weight = np.ones(groups.shape[:2])
     centring = np.eye(3) - 1.0 / 3.0
     prior = centring / _CHROMA_SPREAD**2
     for step in range(steps):
-        t = 0.2 * (_TOLERANCE / 0.2) ** min(step / (0.6 * steps), 1.0)
+        t = 0.2 * (tolerance / 0.2) ** min(step / (0.6 * steps), 1.0)
         parts = (groups * np.exp(-y)[:, None])[..., None, :] * inverse  # (G, m, 3 of b, 3 of c)
         b = parts.sum(-1)
         square = np.maximum((b**2).sum(-1), 1e-12)
@@ -162,5 +201,5 @@ def fit_paints(
         right = -np.einsum("gm,gmc,gm->gc", weight, slope, residual) - y @ prior
         ridge = 1e-3 * np.trace(matrix, axis1=1, axis2=2)[:, None, None] * np.eye(3)
         y = y + np.clip(np.linalg.solve(matrix + ridge, right[..., None])[..., 0], -0.3, 0.3)
-    cost = np.log1p((residual / _TOLERANCE) ** 2).mean(1)
+    cost = np.log1p((residual / tolerance) ** 2).mean(1)
     return np.exp(np.clip(y, -12.0, 12.0)), cost
