@@ -19,11 +19,12 @@ from sharpvision.kernels.pixels import Pixels
 from sharpvision.reconstruct.integration_bilateral import BilateralDepth
 from sharpvision.reconstruct.integration_grid import Floats, PixelGraph, SlopeEquations
 from sharpvision.reconstruct.integration_linear import LaplacianSolver
+from sharpvision.reconstruct.photometric.grid import PixelGrid
 from sharpvision.reconstruct.photometric.near.model import NearSurfaceModel
 from sharpvision.reconstruct.photometric.surface_model import State
 from sharpvision.solvers.block_descent import BlockUpdate
 
-TRUST = 6.0
+TRUST = 20.0
 """lambda: neighbours share what their normals get wrong, so slopes tell less of the large than their curvature says."""
 
 STEP = 0.01
@@ -33,13 +34,21 @@ FINE_STEP = 2e-3
 """The same for its slope, normals and reflectance held."""
 
 PASSES = 3
+BLOCKS = 6
+
+UNDETERMINED = 0.1
+"""Standard deviation of the log scale above which the lamps are taken to be too far to tell the distance."""
+
 _LARGEST = 0.05
 _RESTS = 1e-5
 _FIT_STEPS = 12
 
 
 def anchor_depth(model: NearSurfaceModel, state: State) -> BlockUpdate:
-    """Correct the integrated depth by what the cost of the reduced grid's cells says about theirs; see the module."""
+    """Correct the integrated depth by what the cost of the reduced grid's cells says about theirs; see the module.
+
+    Where they do not tell the scale (`scale_std`), the mean log depth stays that of the rig's thought distance.
+    """
     integrated = model.integrated
     graph, solver = integrated.graph, LaplacianSolver(integrated.graph)
     weights = edge_weights(graph, integrated.equations, integrated.depth, integrated.information)
@@ -49,7 +58,12 @@ def anchor_depth(model: NearSurfaceModel, state: State) -> BlockUpdate:
     cells, inside = model.cells_of_pixels()
     start, moved = np.log(state["depth"]), np.zeros(graph.size)
     for _ in range(PASSES):
-        slope, curvature = (0.5 * TRUST * v for v in depth_profile(*model.reduced(state)))
+        small, averaged = model.reduced(state)
+        slope, curvature = depth_profile(small, averaged)
+        state["scale_std"] = scale_std(small.grid, slope, curvature)
+        if state["scale_std"] > UNDETERMINED:
+            return keep_distance(model, state)
+        slope, curvature = 0.5 * TRUST * slope, 0.5 * TRUST * curvature
         pull, screen = np.zeros(graph.size), np.zeros(graph.size)
         screen[order[inside]], pull[order[inside]] = curvature[cells], slope[cells]
         flux = (-weights[0] * graph.differences(moved, 0), -weights[1] * graph.differences(moved, 1))
@@ -59,6 +73,30 @@ def anchor_depth(model: NearSurfaceModel, state: State) -> BlockUpdate:
         if np.abs(step).mean() < _RESTS:
             break
     return BlockUpdate(float(state["cost"].mean()), float(np.abs(moved).mean()))
+
+
+def keep_distance(model: NearSurfaceModel, state: State) -> BlockUpdate:
+    """Scale the depth to the rig's thought distance."""
+    scale = model.rig.distance / float(state["depth"].mean())
+    model.place(state, state["depth"] * scale)
+    return BlockUpdate(float(state["cost"].mean()), abs(np.log(scale)))
+
+
+def scale_std(grid: PixelGrid, slope: Floats, curvature: Floats) -> float:
+    """Standard deviation of the logarithm of the depth's scale, from slopes and curvatures (P,) of the cost.
+
+        sqrt(sum over blocks of (G_b - k_b G / K)^2) / K,   G_b and k_b sums over a block, G and K over all
+
+    Blocks are squares of a `BLOCKS`-th of the mask's side, larger than errors that neighbours share. Infinite where no
+    cost is convex.
+    """
+    total = float(curvature.sum())
+    if not total > 0:
+        return float("inf")
+    rows, columns = (i * BLOCKS // grid.side for i in (v - v.min() for v in grid.index))
+    block = rows * BLOCKS + columns
+    pulls, masses = np.bincount(block, slope), np.bincount(block, curvature)
+    return float(np.sqrt(((pulls - masses * (float(slope.sum()) / total)) ** 2).sum()) / total)
 
 
 def edge_weights(

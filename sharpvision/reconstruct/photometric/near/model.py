@@ -80,6 +80,7 @@ class NearSurfaceModel(SurfaceModel):
             "visibility": self.rig.beam(depth[:, None] * self.rays), "bounce": None,
             "inverse_distance": self.inverse_distance(depth),
             "gains": np.ones(len(self.observations.lights), np.float32), "correction": None,
+            "scale_std": math.inf,
         }  # fmt: skip
 
     def lambertian(self, depth: NDArray, arrival: NDArray | None = None) -> tuple[NDArray, NDArray]:
@@ -189,6 +190,7 @@ class NearSurfaceModel(SurfaceModel):
     def carry(self, coarse: SurfaceModel, state: State) -> State:
         """A state of a coarser grid, interpolated to this one."""
         fine = super().carry(coarse, state)
+        fine["scale_std"] = state["scale_std"]
         fine["shadows"] = coarse.grid.interpolate(state["shadows"], self.grid)
         self.place(fine, fine["depth"])
         return fine

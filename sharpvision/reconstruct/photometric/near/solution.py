@@ -9,9 +9,16 @@ import numpy as np
 
 from sharpvision.data.observations import PhotometricObservations
 from sharpvision.reconstruct.photometric.maps import DepthMap, as_image
-from sharpvision.reconstruct.photometric.near.anchor import anchor_depth
+from sharpvision.reconstruct.photometric.near.anchor import (
+    UNDETERMINED,
+    anchor_depth,
+    depth_profile,
+    keep_distance,
+    scale_std,
+)
 from sharpvision.reconstruct.photometric.near.distance import fit_scale
 from sharpvision.reconstruct.photometric.near.model import NearSurfaceModel
+from sharpvision.reconstruct.photometric.near.order import LEAST_GAIN, Order, best_order
 from sharpvision.reconstruct.photometric.near.rig import Rig, rig_of
 from sharpvision.reconstruct.photometric.options import PhotometricOptions
 from sharpvision.reconstruct.photometric.physics import PhysicsResult, Scheme, solve_physics
@@ -22,17 +29,49 @@ from sharpvision.reconstruct.photometric.surface_model import State, SurfaceMode
 from sharpvision.solvers.block_descent import Block, BlockUpdate
 from sharpvision.solvers.solution import Solution, Status
 
+SPARSITY_TIMES_LIGHTS = 0.1
+"""The price of rough diffuse weight times the number of lights: few lights overfit, 96 get what distant lights do."""
+
 
 def solve_near(observations: PhotometricObservations, options: PhotometricOptions) -> Solution:
-    """Normals, reflectance and depth in the observations' length unit; see `near_scheme`."""
+    """Normals, reflectance and depth in the observations' length unit; see `near_scheme`.
+
+    Status ILL_POSED where the lamps are too far to tell the distance: the depth then has the given one. DIVERGED where
+    the photographs fit the lamps far better in another order than the one given.
+    """
     rig = rig_of(observations)
     pixels = replace(gather(observations), lights=rig.lights)
-    result = solve_physics(pixels, replace(options, light_distance="fit"), None, near_scheme(rig, options.seed))
+    settings = PhysicsSettings(sparsity=SPARSITY_TIMES_LIGHTS / observations.light_count)
+    order = best_order(NearSurfaceModel(pixels.on(pixels.grid.reduced(settings.reduced_pixels)), settings, rig))
+    result = solve_physics(pixels, replace(options, light_distance="fit"), settings, near_scheme(rig, options.seed))
     if result.status in (Status.CONVERGED, Status.STEP_LIMIT):
         model = cast(NearSurfaceModel, result.model)
         model.integrate(result.state)
         anchor_depth(model, result.state)
-    return physics_solution(observations, result, _depth(observations, result))
+        _judge(result, rig, order, observations.length_unit)
+    solution = physics_solution(observations, result, _depth(observations, result))
+    told = result.state["scale_std"] <= UNDETERMINED
+    solution.figures["object_distance"] = float(result.state["depth"].mean())
+    solution.figures["distance_from"] = "lights" if told else "given"
+    solution.figures["distance_std_percent"] = 100.0 * result.state["scale_std"] if told else None
+    return solution
+
+
+def _judge(result: PhysicsResult, rig: Rig, order: Order, unit: str) -> None:
+    """Lower the status where the answer is not to be believed, and say why."""
+    if result.state["scale_std"] > UNDETERMINED:
+        result.status = Status.ILL_POSED
+        result.message = (
+            f"the lights are too far to tell the distance of the object: its given {rig.distance:.4g} {unit} is kept; "
+            "the normals are not affected"
+        )
+        result.notes.append(result.message)
+    if order.gain > LEAST_GAIN:
+        result.status = Status.DIVERGED
+        result.message = (
+            f"the photographs fit the lights {order.gain:.1f} times better {order.what}: check the order of the lights"
+        )
+        result.notes.append(result.message)
 
 
 def near_scheme(rig: Rig, seed: int) -> Scheme:
@@ -52,18 +91,23 @@ def _reduced_blocks(given: SurfaceModel, seed: int) -> list[Block]:
     model, prior = cast(NearSurfaceModel, given), given.settings.depth_prior_reduced
     rounds = [0]
 
+    def distance(state: State) -> BlockUpdate:
+        if rounds[0] > 1:
+            return anchor_depth(model, state)
+        wide = not np.ptp(state["depth"]) > 0
+        state["scale_std"] = scale_std(model.grid, *depth_profile(model, state))
+        told = state["scale_std"] <= UNDETERMINED
+        return fit_scale(model, state, seed, first=wide) if told else keep_distance(model, state)
+
     def start(state: State) -> BlockUpdate:
         rounds[0] += 1
         if rounds[0] > 1:
             return BlockUpdate(float(state["cost"].mean()), 0.0)
         model.fit_pixels(state, None, 0.0)
-        return fit_scale(model, state, seed, first=True)
+        return distance(state)
 
     def pixels(state: State) -> BlockUpdate:
         return model.fit_pixels(state, state["depth_normals"], prior)
-
-    def distance(state: State) -> BlockUpdate:
-        return fit_scale(model, state, seed, first=False) if rounds[0] == 1 else anchor_depth(model, state)
 
     return [
         Block("start", start), Block("depth", model.integrate), Block("distance", distance),
