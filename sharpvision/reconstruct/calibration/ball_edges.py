@@ -145,7 +145,8 @@ def refine_outline(gray: Image, outline: SphereOutline, band_px: float) -> Fitte
     principal = principal_images(patch, near)
     slopes = _slopes(np.stack([cv2.GaussianBlur(image, (0, 0), 0.5) for image in principal]))
     energy = (slopes[0] ** 2 + slopes[1] ** 2).sum(0)
-    around = _Around(np.array([left, top]), 0.5 * float(np.median(energy[away < band_px + 0.25 * outline.radius])))
+    noise = 0.5 * float(np.median(energy[away < band_px + 0.25 * outline.radius]))
+    around = _Around(np.array([left, top], float), noise)
     bands = [band_px]
     while bands[-1] > 2:
         bands.append(max(0.5 * bands[-1], 2))
