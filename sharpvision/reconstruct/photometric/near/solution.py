@@ -41,7 +41,7 @@ def solve_near(observations: PhotometricObservations, options: PhotometricOption
     """
     rig = rig_of(observations)
     pixels = replace(gather(observations), lights=rig.lights)
-    settings = PhysicsSettings(sparsity=SPARSITY_TIMES_LIGHTS / observations.light_count)
+    settings = PhysicsSettings(sparsity=SPARSITY_TIMES_LIGHTS / observations.light_count, full_rounds=6)
     order = best_order(NearSurfaceModel(pixels.on(pixels.grid.reduced(settings.reduced_pixels)), settings, rig))
     result = solve_physics(pixels, replace(options, light_distance="fit"), settings, near_scheme(rig, options.seed))
     if result.status in (Status.CONVERGED, Status.STEP_LIMIT):
