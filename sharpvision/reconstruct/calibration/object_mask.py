@@ -15,6 +15,8 @@ _BORDER = 0.03
 _DARK = 0.04
 """Share of the bright end below which a border counts as black."""
 _ITERATIONS = 4
+_RANGE = 0.3
+"""Deviations from the border within which pixels do not differ: what the threshold's logarithm starts from."""
 Floats = NDArray[np.float32]
 
 
@@ -32,11 +34,12 @@ class ObjectMask:
 def find_object(images: Floats, exclude: NDArray[np.bool_] | None = None) -> ObjectMask:
     """The object's mask from linear images (N, H, W[, 3]) of it under different lights; `exclude` (H, W) is not it.
 
-    What lies along the picture's border is background. A dark background tells itself by its brightness. A lit one, such
-    as a table, goes bright and dark with the lamp like all of its plane: of log(image / background's image), the latter
-    smooth over the picture, the 60th and the 90th percentile over the images lie apart only where the surface has
-    another normal. Cast shadows, which only darken, move neither. The former, their distance and colour are the channels of a GrabCut (Rother, Kolmogorov and Blake, 2004) that starts from what stands apart of
-    the border's distribution. The largest piece is kept, its holes filled.
+    What lies along the picture's border is background. A dark background tells itself by its brightness. A lit one,
+    such as a table, goes bright and dark with the lamp like all of its plane: of log(image / background's image), the
+    latter smooth over the picture, the 60th and the 90th percentile over the images lie apart only where the surface
+    has another normal. Cast shadows, which only darken, move neither. The former, their distance and colour are the
+    channels of a GrabCut (Rother, Kolmogorov and Blake, 2004) that starts from what stands apart of the border's
+    distribution. The largest piece is kept, its holes filled.
 
     Where nothing stands apart, or nearly all does, the mask is the whole picture without `exclude`, with confidence 0
     and a note.
@@ -93,7 +96,8 @@ def _features(stack: Floats, out: NDArray[np.bool_]) -> tuple[Floats | None, boo
     dark = bool(np.median(mean[border]) < _DARK * bright)
     brightness = np.sqrt(np.clip(mean / bright, 0, 1.5))
     if dark:
-        strongest = np.sqrt(np.clip(np.percentile(gray, 90, axis=0) / max(float(np.percentile(gray, 98)), 1e-9), 0, 1.5))
+        top = np.percentile(gray, 90, axis=0) / max(float(np.percentile(gray, 98)), 1e-9)
+        strongest = np.sqrt(np.clip(top, 0, 1.5))
         return np.stack([brightness, strongest, brightness], -1).astype(np.float32), dark
     log = np.log(gray + 0.02)
     ratio = log - np.stack([_smooth_background(image, border) for image in log])
@@ -126,16 +130,15 @@ def _distance(features: Floats, border: NDArray[np.bool_]) -> Floats:
     """How many deviations of the border's values each pixel lies away from their middle, the largest over channels."""
     values = features[border]
     middle = np.median(values, axis=0)
-    deviation = 1.4826 * np.median(np.abs(values - middle), axis=0)
-    deviation = np.maximum(deviation, [0.02, 0.02, 0.02])
+    deviation = np.maximum(1.4826 * np.median(np.abs(values - middle), axis=0), 0.02)
     distance = np.abs(features - middle) / deviation
     return np.asarray(np.sqrt((distance**2).mean(-1)), dtype=np.float32)
 
 
 def _cut(features: Floats, score: Floats, out: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """GrabCut of the features, started from the score."""
-    threshold = _otsu(np.log(score + 1e-3)[~out])
-    apart = (np.log(score + 1e-3) > threshold) & ~out
+    threshold = _otsu(np.log(score + _RANGE)[~out])
+    apart = (np.log(score + _RANGE) > threshold) & ~out
     low, high = np.percentile(features[~out], [0.5, 99.5], axis=0)
     coded = np.clip((features - low) / np.maximum(high - low, 1e-6), 0, 1)
     dither = np.random.default_rng(0).normal(0, 2, coded.shape)  # a background without noise has no Gaussian
