@@ -50,10 +50,6 @@ class Camera(nn.Module, ABC):
         clipped at w = `near`; exactly linear in the points where the camera has no distortion.
         """
 
-    def linear_map(self) -> tuple[Float[Tensor, "*batch 3 4"], Float[Tensor, "*#batch 4"]] | None:
-        """(linear, offset) with `projected` = points @ linear + offset, or None where there is a distortion."""
-        return None
-
     def view_directions(self, pixels: Float[Tensor, "*#batch 2"]) -> Float[Tensor, "*#batch 3"]:
         """Unit directions from the surface to the camera, the wo of a BRDF."""
         return -self.rays(pixels).directions

@@ -98,16 +98,12 @@ class Pinhole(Camera):
 
     def projected(self, points: Tensor, near: float) -> Tensor:
         """(f_x X + c_x Z, f_y Y + c_y Z, -1, Z): the key -1 / Z is linear in the image."""
-        return affine(points, *self.linear_map())
-
-    def linear_map(self) -> tuple[Tensor, Tensor]:
-        """The same as a matrix and an offset."""
         scale = torch.diag_embed(self.focal_px)
         upper = torch.cat([scale, torch.zeros_like(scale)], -1)
         centre = self.principal_point
         last = torch.cat([centre, centre.new_tensor([0.0, 1.0]).expand_as(centre)], -1)
         linear = torch.cat([upper, last[..., None, :]], -2)
-        return linear, linear.new_tensor([0.0, 0.0, -1.0, 0.0])
+        return affine(points, linear, linear.new_tensor([0.0, 0.0, -1.0, 0.0]))
 
     def rays(self, pixels: Tensor) -> Rays:
         """Rays from the centre of projection."""

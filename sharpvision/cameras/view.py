@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sharpvision.cameras.camera import Camera
 from sharpvision.cameras.orthographic import Orthographic
 from sharpvision.cameras.pinhole import Pinhole
-from sharpvision.core.pose import Pose, affine
+from sharpvision.core.pose import Pose
 from sharpvision.core.vectors import unit
 
 
@@ -57,12 +57,7 @@ class View(nn.Module):
 
     def projected(self, points: Float[Tensor, "*#batch n 3"], near: float) -> Float[Tensor, "*batch n 4"]:
         """Projected coordinates (x w, y w, q, w) of points of the world, see `Camera.projected`."""
-        linear = self.camera.linear_map()
-        if linear is None:
-            return self.camera.projected(self.world_to_camera(points), near)
-        # Both maps as one: a pass over the points less, forward and backward.
-        (turn, shift), (matrix, offset) = self.world_to_camera.affine, linear
-        return affine(points, turn @ matrix, (shift[..., None, :] @ matrix).squeeze(-2) + offset)
+        return self.camera.projected(self.world_to_camera(points), near)
 
     @property
     def batch_shape(self) -> torch.Size:

@@ -74,12 +74,8 @@ class Pose(nn.Module):
 
     def forward(self, points: Float[Tensor, "*#batch n 3"]) -> Float[Tensor, "*#batch n 3"]:
         """Points moved by the pose."""
-        return affine(points, *self.affine)
-
-    @property
-    def affine(self) -> tuple[Float[Tensor, "*batch 3 3"], Float[Tensor, "*batch 3"]]:
-        """(s R)^T and t, as `affine` takes them."""
-        return (self.scale[..., None, None] * self.rotation_matrix).mT, self.translation
+        linear = self.scale[..., None, None] * self.rotation_matrix
+        return affine(points, linear.mT, self.translation)
 
     @property
     def is_resting(self) -> bool:
