@@ -15,6 +15,8 @@ from sharpvision.data.whole_file import write_whole
 from sharpvision.sensor.response_curve import ResponseCurve
 
 NAME = "capture.json"
+WHOLE = "whole"
+"""As `mask`: the whole image is the object."""
 OPENCV_FRAME = "x right, y down, z forward"
 
 LightsFrame = Literal["x right, y up, z to the camera", "x right, y down, z forward"]
@@ -86,8 +88,8 @@ class CaptureFile(Strict):
     unit; `object_distance` from the camera to the object's middle, in `length_unit` (near lights need it).
     How the photographs are prepared (pixels of the upright photographs, names relative to the folder): `ball` x, y, r
     of a mirror ball in the picture, or "auto"; `ball_folder`: photographs of one under the same lights; `gray_card`
-    x, y, w, h; `dark_frame`: a photograph with the lamp off; `mask`: an image; `align`: whether the camera shook;
-    `left_out`: names of photographs that do not belong.
+    x, y, w, h; `dark_frame`: a photograph with the lamp off; `mask`: an image, or "whole"; `align`: whether the camera
+    shook; `left_out`: names of photographs that do not belong.
 
     >>> CaptureFile(response="linear", bits=12).bits
     12

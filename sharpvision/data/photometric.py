@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from sharpvision.core.errors import InputError
-from sharpvision.data.capture_file import NAME, CaptureFile, GivenResponse, read_capture_file
+from sharpvision.data.capture_file import NAME, WHOLE, CaptureFile, GivenResponse, read_capture_file
 from sharpvision.data.exif import exposure_of, focal_px_of
 from sharpvision.data.folder_lights import FolderLights, Wanted, folder_lights, from_middle
 from sharpvision.data.ingest import Ingested, Plan, Progress, ingest
@@ -109,7 +109,7 @@ def read_photometric(
 
 def layout_of(folder: Path, options: ReadOptions, capture: CaptureFile) -> Layout:
     """The folder's files, with the mask and the dark frame that the user or the capture file names."""
-    named = None if capture.mask is None else folder / capture.mask
+    named = None if capture.mask in (None, WHOLE) else folder / str(capture.mask)
     mask = named if options.mask is None else Path(options.mask)
     dark = () if capture.dark_frame is None else (folder / capture.dark_frame,)
     return find_layout(folder, mask, (*dark, *(Path(path) for path in options.besides)))

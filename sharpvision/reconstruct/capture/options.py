@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from sharpvision.core.errors import InputError
-from sharpvision.data.capture_file import CaptureFile
+from sharpvision.data.capture_file import WHOLE, CaptureFile
 from sharpvision.data.photometric import ReadOptions
 
 Circle = tuple[float, float, float]
@@ -57,6 +57,7 @@ class CaptureOptions:
         def beside(name: str | None) -> Path | None:
             return None if name is None else folder / name
 
+        whole = capture.mask == WHOLE and self.read.mask is None and self.made_mask is None
         own_ball = self.ball is not None or self.ball_folder is not None
         return replace(
             self,
@@ -64,6 +65,7 @@ class CaptureOptions:
             ball_folder=self.ball_folder if own_ball else beside(capture.ball_folder),
             gray_card=self.gray_card if self.gray_card is not None else capture.gray_card,
             dark_frame=self.dark_frame if self.dark_frame is not None else beside(capture.dark_frame),
+            made_mask="whole" if whole else self.made_mask,
             align=self.align if self.align is not None else capture.align,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +19,17 @@ from sharpvision.data.lights_file import FileLights
 from sharpvision.data.observations import PhotometricObservations
 from sharpvision.data.photometric import ReadOptions, layout_of, read_photometric
 from sharpvision.reconstruct.calibration.intensities import LightIntensities
+from sharpvision.reconstruct.calibration.object_mask import ObjectMask
 from sharpvision.reconstruct.calibration.response import ResponseEstimate
 from sharpvision.reconstruct.capture.ball_lights import ball_of_folder, find_ball, lens_of
 from sharpvision.reconstruct.capture.capture import BallFinding, Capture, Findings
 from sharpvision.reconstruct.capture.cleaning import Cleaning, cleaned, movement, resized
 from sharpvision.reconstruct.capture.dark import read_dark
+from sharpvision.reconstruct.capture.found_mask import find_mask, with_mask
 from sharpvision.reconstruct.capture.options import CaptureOptions
-from sharpvision.reconstruct.capture.remember import learned, remember_capture
+from sharpvision.reconstruct.capture.remember import MASK, learned, remember_capture
 from sharpvision.reconstruct.capture.response import response_of_capture, response_of_exposures
+from sharpvision.reconstruct.capture.stack import Images, analysis_shape, small_images
 from sharpvision.reconstruct.capture.strengths import card_intensities, highlight_intensities, with_intensities
 from sharpvision.sensor.response_curve import ResponseCurve
 
@@ -71,21 +75,21 @@ class _Preparation:
         raw = self._read(response)
         observations, cleaning = self._clean(raw, response, None)
         found = self._ball(observations, response, cleaning) if self._needs_ball() else None
-        lit, lights = self._lit(observations, found)
+        mask, picture = self._mask(observations, found)
+        lit, lights = self._lit(observations, found, mask)
         if estimate is None and self._response_unknown() and lit.light_directions.isfinite().all():
             self.progress("camera response", 0.7)
-            estimate = response_of_capture(self._lit(raw, found)[0])
+            estimate = response_of_capture(self._lit(raw, found, mask)[0])
             observations, cleaning = self._clean(self._read(estimate.curve), estimate.curve, cleaning)
-            lit, lights = self._lit(observations, found)
+            lit, lights = self._lit(observations, found, mask)
         strengths = self._strengths(lit, found)
         if strengths is not None:
             lit, lights = with_intensities(lit, lights, strengths)
         findings = Findings(
             ball=found, response=estimate, alignment=cleaning.alignment, dark_share=cleaning.dark_share,
-            intensities=strengths,
+            intensities=strengths, mask=mask, picture=picture,
+            scale=1.0 if picture is None else picture.shape[1] / observations.shape[1],
         )  # fmt: skip
-        if found is not None and found.in_frame:
-            findings = replace(findings, picture=found.picture, scale=found.scale)
         if estimate is not None:
             lit = replace(lit, notes=(*lit.notes, *_response_notes(estimate)))
         keys = learned(self.folder, self.asked, self.capture_file, findings, lit.image_names)
@@ -93,7 +97,9 @@ class _Preparation:
             lit = _fewer(lit, self.settled.read.light_count)
         capture = Capture(lit, findings, lights, keys)
         self.progress("done", 1.0)
-        return remember_capture(self.folder, capture) if self.settled.remember else capture
+        if not self.settled.remember:
+            return capture
+        return remember_capture(self.folder, capture, self._on_disk if MASK in keys.values() else None)
 
     def _options(self, response: ResponseCurve | None, *, full_size: bool = False) -> ReadOptions:
         given = self.settled.read
@@ -154,11 +160,42 @@ class _Preparation:
         """Pixels of the observations in one of the photographs on disk."""
         if self.settled.read.max_size is None:
             return 1.0
-        return max(observations.shape) / max(decode(self._layout().photographs[0]).pixels.shape[:2])
+        return observations.shape[1] / self._on_disk[1]
+
+    @cached_property
+    def _on_disk(self) -> tuple[int, int]:
+        """Height and width of the photographs."""
+        height, width = decode(self._layout().photographs[0]).pixels.shape[:2]
+        return int(height), int(width)
+
+    def _mask(
+        self, observations: PhotometricObservations, found: BallFinding | None
+    ) -> tuple[ObjectMask | None, Images | None]:
+        """The object's mask where there is none, and the mean photograph where something was looked for in it."""
+        given = self._layout().mask is not None and self.settled.made_mask is None
+        if given or self.settled.made_mask == "whole":
+            return None, None if found is None or not found.in_frame else self._picture(observations)
+        self.progress("mask", 0.65)
+        ball = self.settled.ball if isinstance(self.settled.ball, tuple) else None
+        if found is not None:
+            ball = (*found.ball.centre, found.ball.radius) if found.in_frame else None
+        return find_mask(observations, ball, self.settled.gray_card, self._scale(observations))
+
+    def _picture(self, observations: PhotometricObservations) -> Images:
+        """The mean of all photographs, small."""
+        count, shape = observations.light_count, observations.shape
+        return small_images(observations.source, count, shape, analysis_shape(shape, count)).mean(0)
 
     def _lit(
-        self, observations: PhotometricObservations, found: BallFinding | None
+        self, observations: PhotometricObservations, found: BallFinding | None, mask: ObjectMask | None
     ) -> tuple[PhotometricObservations, FileLights | None]:
+        """The observations of the mask's object, under the ball's lights if there is one."""
+        if mask is not None:
+            observations = with_mask(observations, mask.mask, self.capture_file, self._scale(observations))
+            observations = replace(observations, notes=(*observations.notes, *mask.notes))
+        elif self.settled.made_mask == "whole":
+            everything = np.ones(observations.shape, bool)
+            observations = with_mask(observations, everything, self.capture_file, self._scale(observations))
         if found is None:
             return observations, None
         return _lit_by_ball(observations, found, self.settled.read.lights)

@@ -7,11 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 from sharpvision.core.errors import InputError
 from sharpvision.data import capture_file, lights_file
-from sharpvision.data.capture_file import CaptureFile
+from sharpvision.data.capture_file import WHOLE, CaptureFile
+from sharpvision.data.whole_file import write_whole
 from sharpvision.reconstruct.capture.capture import Capture, Findings
+from sharpvision.reconstruct.capture.found_mask import enlarged
 from sharpvision.reconstruct.capture.options import CaptureOptions
+
+MASK = "mask_found.png"
+"""The mask that was made, for a person to look at and to correct."""
 
 
 def learned(
@@ -25,7 +34,7 @@ def learned(
         "ball_folder": _beside(folder, asked.ball_folder),
         "gray_card": None if asked.gray_card is None else list(asked.gray_card),
         "dark_frame": _beside(folder, asked.dark_frame),
-        "mask": _beside(folder, asked.read.mask),
+        "mask": WHOLE if asked.made_mask == "whole" else _beside(folder, asked.read.mask),
         "align": asked.align,
         "response": asked.read.response if isinstance(asked.read.response, str) else None,
     }
@@ -37,10 +46,17 @@ def learned(
         keys["ball"] = [round(float(value), 2) for value in (*ball.centre, ball.radius)]
     if findings.response is not None and findings.response.determined:
         keys["response"] = findings.response.curve.to_json()
+    if findings.mask is not None and findings.mask.confidence > 0:
+        keys["mask"] = MASK
     if findings.ball is not None:
         dark = [name for name in findings.ball.names if name not in kept]
         keys["left_out"] = sorted({*known.left_out, *dark}) or None
     return {key: value for key, value in keys.items() if value is not None}
+
+
+def _write_mask(path: Path, mask: NDArray[np.bool_], shape: tuple[int, int]) -> None:
+    picture = 255 * enlarged(mask, shape).astype(np.uint8)
+    write_whole({path: cv2.imencode(".png", picture)[1].tobytes()}, overwrite=True)
 
 
 def _beside(folder: Path, path: str | Path | None) -> str | None:
@@ -48,8 +64,10 @@ def _beside(folder: Path, path: str | Path | None) -> str | None:
     return None if path is None else Path(os.path.relpath(path, folder)).as_posix()
 
 
-def remember_capture(folder: Path, capture: Capture) -> Capture:
-    """Write `lights.json` and the learned keys of `capture.json`; the capture with the names of what was written.
+def remember_capture(folder: Path, capture: Capture, mask_shape: tuple[int, int] | None = None) -> Capture:
+    """Write `lights.json`, the learned keys of `capture.json`, and the mask that was made at the photographs' shape.
+
+    Returns the capture with the names of what was written.
 
     A person's own `lights.json` stays, and a note says so; so does a folder that cannot be written.
     """
@@ -62,12 +80,15 @@ def remember_capture(folder: Path, capture: Capture) -> Capture:
                 written.append(path.name)
             else:
                 notes.append(f"{path.name} was not written by sharpvision and was left as it is")
+        if mask_shape is not None:
+            _write_mask(folder / MASK, capture.observations.mask.numpy(), mask_shape)
+            written.append(MASK)
         if capture.learned and capture_file.remember(folder, capture.learned):
             written.append(capture_file.NAME)
     except InputError as error:
         notes.append(f"the folder could not be written, so the next run needs the same options ({error})")
     if written:
-        notes.append(f"what was learned was written to {' and '.join(written)} in {folder}: the next run needs no "
+        notes.append(f"what was learned was written to {', '.join(written)} in {folder}: the next run needs no "
                      "options (--no-remember leaves the folder as it is)")  # fmt: skip
     observations = replace(capture.observations, notes=(*capture.observations.notes, *notes))
     return replace(capture, observations=observations, written=tuple(written))

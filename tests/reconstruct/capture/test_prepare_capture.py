@@ -97,7 +97,7 @@ def test_a_ball_in_the_picture_gives_the_lights_and_the_next_run_needs_nothing(t
     folder = _copy("ball", tmp_path)
     first = prepare_capture(folder)
     assert _degrees(first, np.loadtxt(CAPTURES / "ball/truth/light_directions.txt")).max() < 4
-    assert first.written == ("lights.json", "capture.json")
+    assert first.written == ("lights.json", "mask_found.png", "capture.json")
     assert first.findings.ball is not None
     assert first.findings.ball.in_frame
     told = json.loads((folder / "capture.json").read_text())
