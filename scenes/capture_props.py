@@ -32,7 +32,7 @@ class Lamp:
                 "emitter": {"type": "area", "radiance": rgb(radiance)}}  # fmt: skip
 
 
-def sun(direction: Array, irradiance: Any = 1.0) -> dict[str, Any]:
+def sun(direction: Any, irradiance: Any = 1.0) -> dict[str, Any]:
     """A light so far away that its rays are parallel; `direction` points to it."""
     return {"type": "directional", "direction": (-np.asarray(direction)).tolist(), "irradiance": rgb(irradiance)}
 

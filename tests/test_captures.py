@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -287,3 +288,12 @@ def test_bracket_agrees_with_its_response() -> None:
     for shorter, longer in pairwise(signal):
         usable = (longer < 0.9) & (shorter > 0.02)
         assert np.median(longer[usable] / shorter[usable]) == pytest.approx(2.0, rel=0.02)
+
+
+def test_how_to_shoot_shows_pictures_that_are_there() -> None:
+    page = CAPTURES.parents[1] / "docs" / "capture.md"
+    links = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
+    pictures = [page.parent / link for link in links if link.endswith(".webp")]
+    assert len(pictures) == 4
+    assert all((page.parent / link).exists() for link in links)
+    assert sum(p.stat().st_size for p in pictures) < 300_000
