@@ -122,9 +122,15 @@ def _searched(images: Image, gray: Image, lens: Lens) -> list[FittedOutline]:
 
 
 def _near(hints: list[tuple[float, float, float]], gray: Image, lens: Lens) -> list[FittedOutline]:
-    starts = [SphereOutline.from_circle((x, y), radius, lens) for x, y, radius in hints]
-    fits = [refine_outline(gray, start, max(0.15 * start.radius, 3)) for start in starts]
-    return [fitted for fitted in fits if fitted is not None]
+    """Fits that start at each hint, in a narrow band (a hint that was measured) and in a wide one (one drawn by hand)."""
+    found: list[FittedOutline] = []
+    for x, y, radius in hints:
+        start = SphereOutline.from_circle((x, y), radius, lens)
+        for band in (max(0.04 * radius, 2.5), max(0.15 * radius, 4)):
+            fitted = refine_outline(gray, start, band)
+            if fitted is not None and all(_differ(fitted.outline, other.outline) for other in found):
+                found.append(fitted)
+    return found
 
 
 def _differ(one: SphereOutline, other: SphereOutline) -> bool:

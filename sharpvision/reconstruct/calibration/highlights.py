@@ -16,6 +16,7 @@ Array = NDArray[np.float64]
 
 LARGEST_SHARE = 0.06  # of the ball's disc; a diffuse ball is brighter than half its maximum over a third of it
 LOWEST_CONTRAST = 2.5  # highlight against the 95th percentile of the rest of the ball
+FAINTEST = 0.05  # flux of a highlight against the median over the images
 LEVELS = (0.25, 0.5, 0.75, 0.9)  # of the peak; how far centroids at these disagree is a part of their uncertainty
 FLOOR_PX = 0.05  # standard deviation of a centroid at best
 SMALL = 16  # pixels above a tenth of the peak; the centroid of a spot that small needs all of its light
@@ -74,6 +75,11 @@ def find_highlights(images: NDArray[np.float32], outline: SphereOutline, *, subt
     for index in range(count):
         _one(result, index, moving[index], patch[index], disc)
         result.positions[index] += (left + 0.5, top + 0.5)
+    # Where the lamp's own is hidden, the strongest spot is a reflection of something that it lights.
+    flux = result.flux.mean(1)
+    if result.found.any():
+        result.found[flux < FAINTEST * np.median(flux[result.found])] = False
+    result.positions[~result.found], result.std_px[~result.found] = np.nan, np.nan
     return result
 
 
