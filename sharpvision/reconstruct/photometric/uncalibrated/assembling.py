@@ -18,6 +18,7 @@ OUTLINE_STRETCH = 0.3
 """Log of the bas-relief stretch by which an inflated outline may be wrong."""
 
 _ROUGH_SHARE = 0.25
+_GLOSS_SHARE = 0.1
 
 NOTES = (
     "the lights were estimated with the surface: what all of them share in intensity and colour went into the albedo",
@@ -51,9 +52,7 @@ def ambiguity_figures(estimate: Estimate) -> dict[str, Any]:
     if estimate.by_outline:
         cue, stretch, tilt = "inflation prior", OUTLINE_STRETCH, math.tan(math.radians(10.0))
     else:
-        weights = estimate.state.weights.mean(0)
-        rough = float(weights[1] / max(float(weights[0] + weights[1]), 1e-9))
-        cue = "rough diffuse reflection" if rough > _ROUGH_SHARE and _dull(weights) else "highlights"
+        cue = _reflectance_cue(estimate.state.weights.mean(0))
         stretch, tilt = found.stretch_spread, found.tilt_spread
     percent, tilt_deg = 100.0 * math.expm1(stretch), math.degrees(math.atan(tilt))
     return {
@@ -63,6 +62,11 @@ def ambiguity_figures(estimate: Estimate) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _dull(weights: np.ndarray) -> bool:
-    """Whether the highlights' energy, weight over four at most, is below a tenth of the diffuse one."""
-    return bool(0.25 * weights[2:].sum() < 0.1 * weights[:2].sum())
+def _reflectance_cue(weights: np.ndarray) -> str:
+    """Which reflection departs from Lambert's: by mean weights (6,) of the basis, a lobe's reach being a quarter of its
+    weight."""
+    diffuse = max(float(weights[:2].sum()), 1e-9)
+    rough, glossy = float(weights[1]) > _ROUGH_SHARE * diffuse, 0.25 * float(weights[2:].sum()) > _GLOSS_SHARE * diffuse
+    if rough:
+        return "highlights and rough diffuse reflection" if glossy else "rough diffuse reflection"
+    return "highlights"
