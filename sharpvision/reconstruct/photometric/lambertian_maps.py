@@ -77,6 +77,11 @@ def solve(
     explained, notes = shares.explained(), list(depth.notes)
     if black:
         notes.append(f"{black} pixels inside the mask are black in every usable image: their normal faces the camera")
+    if observations.point_lights is not None:
+        notes.append(
+            "the lights are nearby at known places: this method takes them as distant, in their directions from the "
+            "object's middle; --method physics uses the places"
+        )
     if observations.light_count == 3:
         notes.append("three lights fit any pixel exactly: the stated uncertainty knows of no noise")
     albedo *= np.float32(gauge)

@@ -43,7 +43,7 @@ def robust(observations: PhotometricObservations, options: PhotometricOptions) -
 
 @METHODS.register("physics")
 def physics(observations: PhotometricObservations, options: PhotometricOptions) -> Solution:
-    """Analysis by synthesis; see `sharpvision.reconstruct.photometric.physics`, and `near` for lights at known places."""
+    """Analysis by synthesis; see `sharpvision.reconstruct.photometric.physics`, and `near` where places are known."""
     _check_size(observations, "--method robust")
     if observations.point_lights is not None:
         return solve_near(observations, options)

@@ -12,6 +12,8 @@ noise, whose square biases a robust fit, is less. Each part of the mask gets its
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,6 +37,10 @@ FINE_STEP = 2e-3
 
 PASSES = 3
 BLOCKS = 6
+PLACES_KNOWN = 0.01
+"""Share of their distance to which the lamps' places are taken to be known, for the depth's stated deviation."""
+
+DRAWS = 5
 
 UNDETERMINED = 0.1
 """Standard deviation of the log scale above which the lamps are taken to be too far to tell the distance."""
@@ -60,7 +66,7 @@ def anchor_depth(model: NearSurfaceModel, state: State) -> BlockUpdate:
     for _ in range(PASSES):
         small, averaged = model.reduced(state)
         slope, curvature = depth_profile(small, averaged)
-        state["scale_std"] = scale_std(small.grid, slope, curvature)
+        state["scale_std"] = float(np.hypot(scale_std(small.grid, slope, curvature), state["scale_std_of_places"]))
         if state["scale_std"] > UNDETERMINED:
             return keep_distance(model, state)
         slope, curvature = 0.5 * TRUST * slope, 0.5 * TRUST * curvature
@@ -97,6 +103,21 @@ def scale_std(grid: PixelGrid, slope: Floats, curvature: Floats) -> float:
     block = rows * BLOCKS + columns
     pulls, masses = np.bincount(block, slope), np.bincount(block, curvature)
     return float(np.sqrt(((pulls - masses * (float(slope.sum()) / total)) ** 2).sum()) / total)
+
+
+def scale_std_of_places(model: NearSurfaceModel, state: State, seed: int) -> float:
+    """Standard deviation of the logarithm of the depth's scale where the lamps' places are known to `PLACES_KNOWN`: by
+    a few draws of them, a Newton step of the scale under each."""
+    rng, rig = np.random.default_rng(seed), model.rig
+    steps = []
+    for draw in range(DRAWS + 1):
+        off = rng.standard_normal(rig.positions.shape) * (PLACES_KNOWN * rig.unit / np.sqrt(3.0)) * (draw > 0)
+        moved = model.under(replace(rig, positions=rig.positions + off))
+        placed = dict(state)
+        moved.place(placed, state["depth"])
+        slope, curvature = depth_profile(moved, placed)
+        steps.append(float(slope.sum()) / max(float(curvature.sum()), 1e-12))
+    return float(np.sqrt(np.mean((np.array(steps[1:]) - steps[0]) ** 2)))
 
 
 def edge_weights(

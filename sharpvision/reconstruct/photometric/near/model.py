@@ -9,7 +9,7 @@ cast shadows alone.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -63,7 +63,7 @@ class NearSurfaceModel(SurfaceModel):
     @cached_property
     def components(self) -> NDArray[np.intp]:
         """Number (P,) of the 4-connected part of the mask that a pixel is in, from 0."""
-        return label(self.grid.mask)[0][self.grid.index] - 1
+        return label(self.grid.mask)[0][self.grid.index].astype(np.intp) - 1
 
     def start(self) -> State:
         """Robust Lambertian normals of a plane at the rig's distance, nothing in shadow."""
@@ -80,7 +80,7 @@ class NearSurfaceModel(SurfaceModel):
             "visibility": self.rig.beam(depth[:, None] * self.rays), "bounce": None,
             "inverse_distance": self.inverse_distance(depth),
             "gains": np.ones(len(self.observations.lights), np.float32), "correction": None,
-            "scale_std": math.inf,
+            "scale_std": math.inf, "scale_std_of_places": 0.0,
         }  # fmt: skip
 
     def lambertian(self, depth: NDArray, arrival: NDArray | None = None) -> tuple[NDArray, NDArray]:
@@ -154,6 +154,10 @@ class NearSurfaceModel(SurfaceModel):
         self.place(state, state["depth"])
         return BlockUpdate(float(state["cost"].mean()), float(np.abs(state["visibility"] - before).mean()))
 
+    def under(self, rig: Rig) -> NearSurfaceModel:
+        """The same observations under another rig, without a reduced grid."""
+        return NearSurfaceModel(replace(self.observations, lights=rig.lights), self.settings, rig)
+
     def reduced(self, state: State) -> tuple[NearSurfaceModel, State]:
         """The model of the reduced grid and the state averaged over its cells, itself where there is none."""
         coarse = self.coarse
@@ -190,7 +194,7 @@ class NearSurfaceModel(SurfaceModel):
     def carry(self, coarse: SurfaceModel, state: State) -> State:
         """A state of a coarser grid, interpolated to this one."""
         fine = super().carry(coarse, state)
-        fine["scale_std"] = state["scale_std"]
+        fine |= {name: state[name] for name in ("scale_std", "scale_std_of_places")}
         fine["shadows"] = coarse.grid.interpolate(state["shadows"], self.grid)
         self.place(fine, fine["depth"])
         return fine

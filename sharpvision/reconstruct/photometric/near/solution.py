@@ -15,6 +15,7 @@ from sharpvision.reconstruct.photometric.near.anchor import (
     depth_profile,
     keep_distance,
     scale_std,
+    scale_std_of_places,
 )
 from sharpvision.reconstruct.photometric.near.distance import fit_scale
 from sharpvision.reconstruct.photometric.near.model import NearSurfaceModel
@@ -32,6 +33,9 @@ from sharpvision.solvers.solution import Solution, Status
 SPARSITY_TIMES_LIGHTS = 0.1
 """The price of rough diffuse weight times the number of lights: few lights overfit, 96 get what distant lights do."""
 
+ROUND_TOLERANCE = 0.03
+"""Where rounds end: a shadow's border that moves by a pixel with the depth changes the cost by about as much."""
+
 
 def solve_near(observations: PhotometricObservations, options: PhotometricOptions) -> Solution:
     """Normals, reflectance and depth in the observations' length unit; see `near_scheme`.
@@ -41,7 +45,9 @@ def solve_near(observations: PhotometricObservations, options: PhotometricOption
     """
     rig = rig_of(observations)
     pixels = replace(gather(observations), lights=rig.lights)
-    settings = PhysicsSettings(sparsity=SPARSITY_TIMES_LIGHTS / observations.light_count, full_rounds=6)
+    settings = PhysicsSettings(
+        sparsity=SPARSITY_TIMES_LIGHTS / observations.light_count, full_rounds=6, round_tolerance=ROUND_TOLERANCE
+    )
     order = best_order(NearSurfaceModel(pixels.on(pixels.grid.reduced(settings.reduced_pixels)), settings, rig))
     result = solve_physics(pixels, replace(options, light_distance="fit"), settings, near_scheme(rig, options.seed))
     if result.status in (Status.CONVERGED, Status.STEP_LIMIT):
@@ -95,7 +101,8 @@ def _reduced_blocks(given: SurfaceModel, seed: int) -> list[Block]:
         if rounds[0] > 1:
             return anchor_depth(model, state)
         wide = not np.ptp(state["depth"]) > 0
-        state["scale_std"] = scale_std(model.grid, *depth_profile(model, state))
+        state["scale_std_of_places"] = scale_std_of_places(model, state, seed)
+        state["scale_std"] = max(scale_std(model.grid, *depth_profile(model, state)), state["scale_std_of_places"])
         told = state["scale_std"] <= UNDETERMINED
         return fit_scale(model, state, seed, first=wide) if told else keep_distance(model, state)
 
