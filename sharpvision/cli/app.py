@@ -8,6 +8,7 @@ import typer
 
 import sharpvision
 from sharpvision.cli.bench import bench
+from sharpvision.cli.capture import capture
 from sharpvision.cli.demo import demo
 from sharpvision.cli.integrate import integrate
 from sharpvision.cli.photometric import photometric
@@ -25,6 +26,7 @@ app.command()(integrate)
 app.command()(render)
 app.command()(view)
 app.command()(bench)
+app.add_typer(capture, name="capture")
 app.add_typer(demo, name="demo")
 
 
