@@ -58,11 +58,11 @@ class LaplacianSolver:
     def _diagonal(self, c: Floats, screen: Floats | None = None) -> Floats:
         size = self.graph.size
         diagonal = np.asarray(np.bincount(self._a, c, size) + np.bincount(self._b, c, size), dtype=np.float64)
+        pinned = self._pinned
         if screen is not None:
             diagonal = diagonal + screen
-            if (np.bincount(self.graph.labels, screen) > 0).all():
-                return diagonal
-        diagonal[self._pinned] = np.where(diagonal[self._pinned] > 0, 2.0 * diagonal[self._pinned], 1.0)
+            pinned = pinned[~(np.bincount(self.graph.labels, screen) > 0)]
+        diagonal[pinned] = np.where(diagonal[pinned] > 0, 2.0 * diagonal[pinned], 1.0)
         return diagonal
 
     def solve(

@@ -71,6 +71,29 @@ def test_banded_and_multigrid_agree(seed):
     assert np.abs(balance).max() < 1e-9
 
 
+@pytest.mark.parametrize("direct", [True, False])
+def test_a_screened_system_is_the_dense_one_and_a_part_without_screen_is_held(direct):
+    rng = np.random.default_rng(5)
+    mask = rng.random((9, 21)) < 0.9
+    mask[:, 10] = False  # two parts
+    graph = pixel_graph(mask)
+    c = tuple(rng.random(e.shape[1]) + 0.1 for e in graph.edges)
+    g = tuple(rng.standard_normal(e.shape[1]) for e in graph.edges)
+    bare = graph.labels == graph.labels[graph.columns > 10][0]
+    screen = np.where(bare, 0.0, rng.random(graph.size))
+    load = np.where(bare, 0.0, rng.standard_normal(graph.size))
+    found = LaplacianSolver(graph, direct).solve(c, g, np.zeros(graph.size), 1e-10, screen=(screen, load))
+    matrix, right = np.diag(screen), load.copy()
+    for axis in (0, 1):
+        for a, b, weight, flux in zip(*graph.edges[axis], c[axis], g[axis], strict=True):
+            d = np.zeros(graph.size)
+            d[b], d[a] = 1.0, -1.0
+            matrix += weight * np.outer(d, d)
+            right += flux * d
+    assert matrix @ found == pytest.approx(right, abs=1e-6)
+    assert found[np.flatnonzero(bare)[0]] == pytest.approx(0.0, abs=1e-6)
+
+
 def test_divergence_is_the_adjoint_of_differences():
     rng = np.random.default_rng(0)
     graph = pixel_graph(rng.random((9, 7)) < 0.7)
