@@ -33,6 +33,8 @@ def photometric_stereo(
     outliers; any size, in strips) or "physics" (analysis by synthesis: normals, a basis of reflectance, cast shadows,
     one bounce and the lights' distance). `light_distance`, for "physics": "fit", "infinite" or a number in mask sides
     (the longer side of the mask's bounding box); a distance in the observations takes the place of "fit".
+    Lights with known places nearby (`point_lights` of the observations, with a focal length) are taken at them by
+    "physics", which then gives depth from the camera in the observations' length unit; the others take them as distant.
     `residual`: whether a small learned correction may explain what the analytic reflectance leaves over.
     `progress(stage, done)` is called with done in [0, 1].
 
