@@ -46,7 +46,7 @@ SCENES = {
         ((0.70, 0.45, 0.30), (0.49, 0.315, 0.21), (0.35, 0.225, 0.15)), glossy=False, seed=1
     ),
     "piecewise_albedo": MultiplexedScene(
-        ((0.75, 0.30, 0.20), (0.25, 0.50, 0.65), (0.80, 0.72, 0.55), (0.30, 0.60, 0.28)), glossy=True, seed=2
+        ((0.75, 0.30, 0.20), (0.25, 0.50, 0.65), (0.80, 0.72, 0.55), (0.30, 0.60, 0.28)), glossy=False, seed=2
     ),
     "one_paint_sphere": MultiplexedScene(((0.5, 0.6, 0.35),), glossy=True, shape="sphere", seed=3),
 }

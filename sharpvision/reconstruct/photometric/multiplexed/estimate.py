@@ -45,6 +45,7 @@ class MultiplexedSettings:
 
     relative_noise: float = 0.02
     guide_std: float = 0.25
+    least_guide_std: float = 0.03
     continuity: Continuity = field(default_factory=Continuity)
     candidates: int = 8
     clean_cost: float = 1.0
@@ -114,7 +115,7 @@ def estimate(
         _explain_all(evidence, state, settings)
         normals = state.fit.normals
         _integrate(state, settings)
-        guide_std = settings.guide_std
+        guide_std = settings.guide_std if step + 2 < settings.rounds else _last_guide_std(state, settings)
         state.changes.append(float(np.arccos(np.clip((normals * previous).sum(1), -1, 1)).mean()))
         state.costs.append(float(np.minimum(state.fit.cost, UNEXPLAINED_PRICE).mean()))
         if step + 1 < settings.rounds:
@@ -223,6 +224,20 @@ def _integrate(state: MultiplexedState, settings: MultiplexedSettings) -> None:
     state.guide = facing(result.own_normals[grid.index])
 
 
+def _last_guide_std(state: MultiplexedState, settings: MultiplexedSettings) -> float:
+    """How far normals truly are from the guide: what is left of their distance when the noise of both is taken off.
+
+    In the last round it makes a noisy photograph's normals those of its depth, and leaves a clean one's alone.
+    """
+    clean = state.cases == 0
+    if not clean.any():
+        return settings.guide_std
+    apart = ((state.fit.normals - state.guide) ** 2).sum(1)[clean]
+    noise = np.einsum("pii->p", state.fit.covariance)[clean]
+    square = 0.5 * max(float(np.median(apart) - np.median(noise)), 0.0) / np.log(2.0)
+    return float(np.clip(np.sqrt(square), settings.least_guide_std, settings.guide_std))
+
+
 def _update_paints(
     state: MultiplexedState, evidence: Evidence, settings: MultiplexedSettings, tolerance: float
 ) -> None:
@@ -232,7 +247,8 @@ def _update_paints(
         if mine.sum() < 30:
             continue
         sample = evidence.pixels[mine][:: max(1, int(mine.sum()) // 4000)]
-        state.paints[k] = fit_paints(sample[None], evidence.unmixing, np.log(state.paints[k])[None], tolerance, 10)[0][0]
+        start = np.log(state.paints[k])[None]
+        state.paints[k] = fit_paints(sample[None], evidence.unmixing, start, tolerance, 10)[0][0]
         size = np.linalg.norm(evidence.unmixing.normals(evidence.pixels[mine], state.paints[k]), axis=1)
         spread = 1.4826 * np.median(np.abs(np.log(np.maximum(size, 1e-6))))
         state.albedo_std[k] = np.clip(spread, settings.least_albedo_std, settings.largest_albedo_std)

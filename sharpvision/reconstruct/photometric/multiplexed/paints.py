@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
 from sharpvision.reconstruct.photometric.grid import PixelGrid
@@ -30,7 +31,8 @@ _ALIKE = 0.1
 _DISCS, _DISC_PIXELS, _SCORED = 90, 120, 1500
 _CHROMA_SPREAD = 0.6
 _LEAST_SHARE = 0.015
-_MOST_PAINTS = 6
+_MOST_PAINTS = 9
+_CAP, _LEAST_GAIN = 4.0, 0.03
 _STARTS = np.array([[0.0, 0, 0], [0.5, 0, -0.5], [-0.5, 0, 0.5], [0.25, -0.5, 0.25], [-0.25, 0.5, -0.25]])
 
 
@@ -62,10 +64,18 @@ class Unmixing:
 
 
 def tolerance_of(pixels: NDArray, noise: float, unmixing: Unmixing) -> NDArray[np.float64]:
-    """Standard deviation (P,) of log |b| that is to be expected: of the model, and of the noise through (M L)^-1."""
+    """Standard deviation (P,) of log |b| that is to be expected: of the model, and of the noise for a normal that faces
+    the camera."""
     scale = np.maximum(pixels.mean(1), 1e-9) / unmixing.mixing.sum(1).mean()
-    gain = np.sqrt((unmixing.inverse**2).sum() / 3.0) / np.maximum(np.abs(unmixing.lights[:, 2]).mean(), 0.1)
+    gain = np.linalg.norm(unmixing.inverse[2])
     return np.asarray(np.hypot(TOLERANCE, np.minimum(noise * gain / scale, 1.0)))
+
+
+def averaged(pixels: NDArray, grid: PixelGrid, width: float = 1.0) -> NDArray[np.float64]:
+    """Pixels (P, C) averaged over a small Gaussian inside the mask: a quarter of the noise, borders blurred."""
+    image = grid.image(np.concatenate([pixels, np.ones((len(pixels), 1))], 1))
+    image = np.stack([gaussian_filter(image[..., c], width) for c in range(image.shape[-1])], -1)[grid.index]
+    return np.asarray(image[:, :-1] / image[:, -1:])
 
 
 def paint_misfit(pixels: NDArray, paint: NDArray, unmixing: Unmixing, tolerance: NDArray) -> NDArray:
@@ -112,6 +122,8 @@ def find_paints(
     bright = pixels.min(1) > 0.02 * np.quantile(pixels.max(1), 0.95)
     if bright.sum() < 12:
         return np.maximum(pixels.mean(0, keepdims=True), 1e-6) / unmixing.mixing.sum(1)
+    if noise > 0.015 * np.median(pixels[bright]):
+        pixels, noise = averaged(pixels, grid), 0.3 * noise
     tolerance = tolerance_of(pixels, noise, unmixing)
     usual = float(np.median(tolerance[bright]))
     candidates = _hypotheses(pixels, grid, bright, unmixing, seed)
@@ -136,7 +148,26 @@ def find_paints(
         elif not explained.any():
             break
         left &= ~explained
-    return np.array(paints)
+    return _needed(np.array(paints), pixels, grid, unmixing, tolerance)
+
+
+def _needed(paints: NDArray, pixels: NDArray, grid: PixelGrid, unmixing: Unmixing, tolerance: NDArray) -> NDArray:
+    """Those paints without which the others explain the pixels worse; a paint that two true ones replace goes.
+
+    The misfits are averaged over a neighbourhood: what fits by chance does not fit all over a patch.
+    """
+    misfit = np.stack([np.minimum(paint_misfit(pixels, paint, unmixing, tolerance), _CAP) for paint in paints], 1)
+    misfit = averaged(misfit, grid, 2.0)
+    kept = list(range(len(paints)))
+    while len(kept) > 1:
+        total = float(misfit[:, kept].min(1).mean())
+        without = [float(misfit[:, [m for m in kept if m != k]].min(1).mean()) - total for k in kept]
+        least = int(np.argmin(without))
+        if without[least] > _LEAST_GAIN:
+            break
+        del kept[least]
+    shares = np.bincount(misfit[:, kept].argmin(1), minlength=len(kept))
+    return np.asarray(paints[kept][np.argsort(-shares, kind="stable")])
 
 
 def _size(pixels: NDArray, paint: NDArray, unmixing: Unmixing) -> NDArray:
