@@ -13,6 +13,7 @@ from sharpvision.data.photometric import ReadOptions, read_photometric
 from sharpvision.reconstruct.calibration.ball_detection import Ball, detect_ball
 from sharpvision.reconstruct.calibration.mirror_ball import lights_from_ball
 from sharpvision.reconstruct.calibration.sphere_outline import Lens, SphereOutline
+from sharpvision.reconstruct.capture.belonging import subset
 from sharpvision.reconstruct.capture.capture import BallFinding
 from sharpvision.reconstruct.capture.options import Circle
 from sharpvision.reconstruct.capture.stack import analysis_shape, small_images, window
@@ -61,10 +62,7 @@ def ball_of_folder(folder: Path, options: ReadOptions, observations: Photometric
     read = ReadOptions(response=options.response, max_size=None, lights="none", focal=options.focal)
     own = read_photometric(folder, read)
     rows = _matched(folder, own.image_names, observations.image_names)
-    own = replace(
-        own, source=own.source.select(rows), light_directions=own.light_directions[rows],
-        light_intensities=own.light_intensities[rows], image_names=observations.image_names,
-    )  # fmt: skip
+    own = replace(subset(own, rows), image_names=observations.image_names)
     return find_ball(own, None, lens_of(own), str(folder), in_frame=False)
 
 

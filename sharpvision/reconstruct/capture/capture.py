@@ -43,7 +43,7 @@ class Findings:
     ball: BallFinding | None = None
     mask: Any = None
     alignment: Any = None
-    left_out: Any = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
     response: Any = None
     intensities: Any = None
     dark_share: float | None = None

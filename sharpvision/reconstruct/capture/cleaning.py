@@ -14,6 +14,9 @@ from sharpvision.reconstruct.calibration.alignment import Alignment, align, appl
 from sharpvision.reconstruct.capture.dark import Dark, without_dark
 from sharpvision.reconstruct.capture.stack import Images, analysis_shape, rewritten, small_images
 
+MOVEMENT_BYTES = 32 * 2**20
+"""What the images in which movement is looked for may take; a search takes some seconds then."""
+
 
 @dataclass(frozen=True)
 class Cleaning:
@@ -26,7 +29,7 @@ class Cleaning:
 def movement(observations: PhotometricObservations, dark: Dark | None) -> Alignment:
     """How the camera moved between the photographs, found in small images; in pixels of the observations."""
     count, shape = observations.light_count, observations.shape
-    small = analysis_shape(shape, count)
+    small = analysis_shape(shape, count, MOVEMENT_BYTES)
     images = small_images(observations.source, count, shape, small)
     if dark is not None:
         there = dark.image if small == shape else area_average(dark.image, small)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from sharpvision.reconstruct.calibration.intensities import LightIntensities
 from sharpvision.reconstruct.calibration.object_mask import ObjectMask
 from sharpvision.reconstruct.calibration.response import ResponseEstimate
 from sharpvision.reconstruct.capture.ball_lights import ball_of_folder, find_ball, lens_of
+from sharpvision.reconstruct.capture.belonging import Belonging, belonging, subset, without
 from sharpvision.reconstruct.capture.capture import BallFinding, Capture, Findings
 from sharpvision.reconstruct.capture.cleaning import Cleaning, cleaned, movement, resized
 from sharpvision.reconstruct.capture.dark import read_dark
@@ -33,6 +34,8 @@ from sharpvision.reconstruct.capture.stack import Images, analysis_shape, small_
 from sharpvision.reconstruct.capture.strengths import card_intensities, highlight_intensities, with_intensities
 from sharpvision.sensor.response_curve import ResponseCurve
 
+SHAKEN = 0.5
+"""Pixels of movement from which a camera counts as hand-held where nobody says."""
 Progress = Callable[[str, float], None]
 
 
@@ -69,12 +72,17 @@ class _Preparation:
     settled: CaptureOptions
     capture_file: CaptureFile
     progress: Progress
+    belonging: Belonging = field(default_factory=lambda: Belonging({}, 0.0))
 
     def run(self) -> Capture:
         response, estimate = self._response_of_exposures()
         raw = self._read(response)
+        if self._untried():
+            self.progress("photographs that belong", 0.42)
+            self.belonging = belonging(raw)
+            raw = without(raw, tuple(self.belonging.left_out))
         observations, cleaning = self._clean(raw, response, None)
-        found = self._ball(observations, response, cleaning) if self._needs_ball() else None
+        found = self._ball(raw, response, cleaning) if self._needs_ball() else None
         mask, picture = self._mask(observations, found)
         lit, lights = self._lit(observations, found, mask)
         if estimate is None and self._response_unknown() and lit.light_directions.isfinite().all():
@@ -87,11 +95,11 @@ class _Preparation:
             lit, lights = with_intensities(lit, lights, strengths)
         findings = Findings(
             ball=found, response=estimate, alignment=cleaning.alignment, dark_share=cleaning.dark_share,
-            intensities=strengths, mask=mask, picture=picture,
+            intensities=strengths, mask=mask, picture=picture, left_out=self.belonging.left_out,
             scale=1.0 if picture is None else picture.shape[1] / observations.shape[1],
         )  # fmt: skip
-        if estimate is not None:
-            lit = replace(lit, notes=(*lit.notes, *_response_notes(estimate)))
+        told = () if estimate is None else _response_notes(estimate)
+        lit = replace(lit, notes=(*lit.notes, *told, *self.belonging.notes(cleaning.dark_share is not None)))
         keys = learned(self.folder, self.asked, self.capture_file, findings, lit.image_names)
         if found is not None and self.settled.read.light_count is not None:
             lit = _fewer(lit, self.settled.read.light_count)
@@ -113,6 +121,7 @@ class _Preparation:
         """All photographs, their lights too where no ball is to give them."""
         options = self._options(response, full_size=full_size)
         observations = read_photometric(self.folder, options, lambda done, total: self._reading(done / total))
+        observations = without(observations, tuple(self.belonging.left_out))
         unheeded = f"of {NAME} were not heeded"  # by the reader; they are here
         return replace(observations, notes=tuple(note for note in observations.notes if unheeded not in note))
 
@@ -130,9 +139,11 @@ class _Preparation:
         if before is not None:
             return cleaned(observations, dark, before.alignment)
         moved = None
-        if self.settled.align:
-            self.progress("movement", 0.5)
+        if self.settled.align or (self.settled.align is None and self._untried()):
+            self.progress("movement", 0.45)
             moved = movement(observations, dark)
+            if self.settled.align is None and not np.abs(moved.parameters).max() > SHAKEN:
+                moved = None
         return cleaned(observations, dark, moved)
 
     def _layout(self) -> Layout:
@@ -200,6 +211,11 @@ class _Preparation:
             return observations, None
         return _lit_by_ball(observations, found, self.settled.read.lights)
 
+    def _untried(self) -> bool:
+        """Whether nobody has looked at these photographs yet: their lights are still to be found."""
+        layout = self._layout()
+        return self._needs_ball() or (layout.lights is None and layout.directions is None)
+
     def _needs_ball(self) -> bool:
         """Whether lights come from a ball: it was asked for, or lights are wanted and the folder has none."""
         if self.asked.ball is not None or self.asked.ball_folder is not None:
@@ -212,7 +228,11 @@ class _Preparation:
     def _ball(
         self, observations: PhotometricObservations, response: ResponseCurve | None, cleaning: Cleaning
     ) -> BallFinding:
-        """The ball at full size, which its small highlights need whatever size is solved."""
+        """The ball at full size, which its small highlights need whatever size is solved.
+
+        What does not change from photograph to photograph does no harm there, so the dark frame stays in: the table's
+        light in it shows the ball's outline.
+        """
         self.progress("mirror ball", 0.6)
         settled, where = self.settled, str(self.folder)
         if settled.ball_folder is not None:
@@ -221,7 +241,9 @@ class _Preparation:
         hint = settled.ball if isinstance(settled.ball, tuple) else None
         if settled.read.max_size is not None:
             full = self._read(response, full_size=True)
-            observations = cleaned(full, None, resized(cleaning.alignment, observations.shape, full.shape))[0]
+            cleaning = replace(cleaning, alignment=resized(cleaning.alignment, observations.shape, full.shape))
+            observations = full
+        observations = cleaned(observations, None, cleaning.alignment)[0]
         try:
             return find_ball(observations, hint, lens_of(observations), where, in_frame=True)
         except InputError as error:
@@ -245,17 +267,16 @@ def _lit_by_ball(
     """The observations under the ball's lights, without the photographs that show no highlight."""
     kept = [int(i) for i in np.flatnonzero(found.lights.found)]
     directions = found.lights.directions[kept]
-    names = tuple(observations.image_names[i] for i in kept)
+    lit = subset(observations, kept)
+    names = lit.image_names
     where = f"sharpvision: mirror ball {'in the picture' if found.in_frame else 'in a folder of its own'}"
     lights = FileLights(directions, None, None, names, source=where)
     equal = "no gray card: all lights were taken as equally strong (--method semicalibrated estimates how strong)"
     check_spread(Path(observations.folder), directions)
     lit = replace(
-        observations,
-        source=observations.source.select(kept),
+        lit,
         light_directions=torch.from_numpy(directions),
         light_intensities=torch.ones(len(kept), 3, dtype=torch.float64),
-        image_names=names,
         calibration="directions" if wanted == "directions" else "full",
         notes=(*observations.notes, *found.ball.notes, *found.lights.notes, *((equal,) if wanted == "full" else ())),
     )

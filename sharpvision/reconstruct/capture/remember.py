@@ -48,9 +48,11 @@ def learned(
         keys["response"] = findings.response.curve.to_json()
     if findings.mask is not None and findings.mask.confidence > 0:
         keys["mask"] = MASK
-    if findings.ball is not None:
-        dark = [name for name in findings.ball.names if name not in kept]
-        keys["left_out"] = sorted({*known.left_out, *dark}) or None
+    unlit = [] if findings.ball is None else [name for name in findings.ball.names if name not in kept]
+    if unlit or findings.left_out:
+        keys["left_out"] = sorted({*known.left_out, *findings.left_out, *unlit})
+    if asked.align is None and findings.alignment is not None:
+        keys["align"] = True
     return {key: value for key, value in keys.items() if value is not None}
 
 

@@ -15,6 +15,7 @@ from sharpvision.reconstruct.calibration.intensities import (
     intensities_from_card,
     intensities_from_highlights,
 )
+from sharpvision.reconstruct.capture.belonging import subset
 from sharpvision.reconstruct.capture.capture import BallFinding
 from sharpvision.reconstruct.capture.options import Rectangle
 
@@ -55,18 +56,12 @@ def with_intensities(
         raise InputError("--gray-card", "at least 3 photographs in which it tells the light", f"{len(rows)}",
                          "expose for it, or use --method semicalibrated without it")  # fmt: skip
     strengths = known.intensities[rows]
-    directions = observations.light_directions[rows]
-    names = tuple(observations.image_names[row] for row in rows)
     lit = replace(
-        observations,
-        source=observations.source.select(rows),
-        light_directions=directions,
+        subset(observations, rows),
         light_intensities=torch.from_numpy(strengths),
-        image_names=names,
-        point_lights=None if observations.point_lights is None else observations.point_lights.select(rows),
         notes=(*(note for note in observations.notes if "equally strong" not in note), *known.notes),
     )
     source = "sharpvision: directions of the folder's own lights" if lights is None else lights.source
     near = lit.point_lights
-    kept = FileLights(None if near is not None else directions.numpy(), near, strengths, names, lit.length_unit, source)
-    return lit, kept
+    directions = None if near is not None else lit.light_directions.numpy()
+    return lit, FileLights(directions, near, strengths, lit.image_names, lit.length_unit, source)

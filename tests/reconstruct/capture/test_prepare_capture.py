@@ -205,3 +205,62 @@ def test_photographs_of_a_ball_must_match(data_folder: Path, tmp_path: Path) -> 
     (ball / "03.png").unlink()
     with pytest.raises(InputError, match=r"expected 12 photographs of the ball.* found 11, none named like 03\.png"):
         prepare_capture(folder, CaptureOptions(ball_folder=ball))
+
+
+def test_shake_is_undone_and_remembered(tmp_path: Path) -> None:
+    folder = _copy("handheld", tmp_path)
+    first = prepare_capture(folder, CaptureOptions(made_mask="whole"))
+    assert first.findings.alignment is not None
+    true = np.loadtxt(CAPTURES / "handheld/truth/shifts_px.txt")
+    found = first.findings.alignment.measured
+    apart = found - true - (found - true).mean(0)
+    assert np.median(np.hypot(*apart.T)) < 1.0
+    assert np.hypot(*(true - true.mean(0)).T).max() > 2
+    still = prepare_capture(folder, CaptureOptions(made_mask="whole", align=False))
+    assert still.findings.alignment is None
+    assert not torch.equal(still.observations.load().images, first.observations.load().images)
+
+
+def test_photographs_that_do_not_belong_are_named_and_stay_out(tmp_path: Path) -> None:
+    folder = _copy("ball", tmp_path)
+    odd = folder / "IMG_0005.png"
+    image = cv2.imread(str(odd))
+    assert cv2.imwrite(str(odd), image // 64)
+    options = CaptureOptions(made_mask="whole")
+    first = prepare_capture(folder, options)
+    assert list(first.findings.left_out) == [odd.name]
+    assert any(note.startswith(f"{odd.name} was left out (lamp off") for note in first.observations.notes)
+    assert odd.name not in first.observations.image_names
+    assert json.loads((folder / "capture.json").read_text())["left_out"] == [odd.name]
+    second = prepare_capture(folder)
+    assert second.observations.image_names == first.observations.image_names
+
+
+def test_a_mask_is_made_once_and_kept_for_a_person_to_correct(tmp_path: Path) -> None:
+    folder = _copy("ball", tmp_path)
+    first = prepare_capture(folder, CaptureOptions(ReadOptions(max_size=200)))
+    truth = cv2.imread(str(CAPTURES / "ball/truth/mask.png"), 0) > 127
+    made = cv2.imread(str(folder / "mask_found.png"), 0) > 127
+    assert made.shape == truth.shape
+    assert (made & truth).sum() > 0.8 * (made | truth).sum()
+    assert first.observations.mask.sum() < made.sum()
+    corrected = np.zeros_like(made)
+    corrected[60:100, 60:100] = True
+    assert cv2.imwrite(str(folder / "mask_found.png"), corrected.astype(np.uint8) * 255)
+    second = prepare_capture(folder)
+    assert int(second.observations.mask.sum()) == 1600
+    assert not [note for note in second.observations.notes if "mask" in note]
+    whole = prepare_capture(folder, CaptureOptions(made_mask="whole"))
+    assert whole.observations.mask.all()
+    assert prepare_capture(folder).observations.mask.all()
+
+
+def test_near_lights_need_no_mask(tmp_path: Path) -> None:
+    folder = _copy("near_leds", tmp_path)
+    shutil.copy(CAPTURES / "near_leds/truth/lights.json", folder)
+    capture = prepare_capture(folder, CaptureOptions(remember=False))
+    assert capture.observations.point_lights is not None
+    shutil.copy(CAPTURES / "near_leds/truth/mask.png", folder)
+    masked = read_photometric(folder)
+    cosine = (capture.observations.light_directions * masked.light_directions).sum(-1)
+    assert torch.rad2deg(torch.arccos(cosine.clamp(max=1))).max() < 2
