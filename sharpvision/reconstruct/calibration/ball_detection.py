@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -29,8 +29,8 @@ class Ball:
 
     `contour_rms_px` is the scatter of edge points on the outline, `support` the share of it that has them,
     `edge_points` (M, 2) those, `rim_shift_px` (x, y, growth) from their fit to the outline (a rim
-    mirrors its background, see `ball_rim`); `highlights` what was found inside; `confidence` from 0 to 1; `notes` to
-    be read.
+    mirrors its background, see `ball_rim`); `highlights` what was found inside; `confidence` from 0 to 1; `tilt_deg`,
+    by how much an unknown perspective may turn the lights; `notes` to be read.
     """
 
     outline: SphereOutline
@@ -40,6 +40,7 @@ class Ball:
     edge_points: NDArray[np.float64]
     highlights: Highlights
     confidence: float
+    tilt_deg: float = 0.0
     notes: tuple[str, ...] = ()
 
     @property
@@ -89,7 +90,7 @@ def detect_balls(images: NDArray[np.float32], *, count: int, lens: Lens | None =
     candidates = _searched(images, gray, lens) if hints is None else _near(hints, gray, lens)
     balls: list[Ball] = []
     for fitted in candidates:
-        ball = _judged(images, gray, fitted)
+        ball = _judged(images, fitted)
         if ball is not None:
             balls.append(ball)
     # A ring inside a ball is a reflection in it, such as the border of the table; the ball is the outermost.
@@ -101,7 +102,7 @@ def detect_balls(images: NDArray[np.float32], *, count: int, lens: Lens | None =
             chosen.append(ball)
     if len(chosen) < count:
         raise _absent(images, candidates, where, count, len(chosen))
-    return sorted(chosen, key=lambda ball: ball.centre[0])
+    return sorted((_with_rim(ball, gray) for ball in chosen), key=lambda ball: ball.centre[0])
 
 
 def _searched(images: Image, gray: Image, lens: Lens) -> list[FittedOutline]:
@@ -122,7 +123,7 @@ def _searched(images: Image, gray: Image, lens: Lens) -> list[FittedOutline]:
 
 
 def _near(hints: list[tuple[float, float, float]], gray: Image, lens: Lens) -> list[FittedOutline]:
-    """Fits that start at each hint, in a narrow band (a hint that was measured) and in a wide one (one drawn by hand)."""
+    """Fits that start at each hint, in a narrow band (of a measured one) and in a wide one (of one drawn by hand)."""
     found: list[FittedOutline] = []
     for x, y, radius in hints:
         start = SphereOutline.from_circle((x, y), radius, lens)
@@ -147,7 +148,7 @@ def _reflected_in(one: Ball, other: Ball) -> bool:
     return inside and other.support > 0.6 * one.support
 
 
-def _judged(images: Image, gray: Image, fitted: FittedOutline) -> Ball | None:
+def _judged(images: Image, fitted: FittedOutline) -> Ball | None:
     """The ball, where its highlights say that it is a mirror; else None."""
     highlights = find_highlights(images, fitted.outline)
     share = float(highlights.found.mean())
@@ -158,23 +159,35 @@ def _judged(images: Image, gray: Image, fitted: FittedOutline) -> Ball | None:
         share * min(fitted.support / 0.8, 1.0) / (1 + fitted.rms_px**2) * (1 - 1 / contrast)
         * (1 - 0.5 * float(highlights.rivals.mean()))
     )  # fmt: skip
-    shift = rim_shift(gray, fitted.outline)
-    outline = shifted(fitted.outline, shift)
-    return Ball(outline, fitted.rms_px, fitted.support, shift, fitted.points, highlights, confidence, _notes(fitted))
+    tilt = _unmodelled_tilt_deg(fitted)
+    ellipse = f"the ball's outline is an ellipse, as if {tilt:.0f} degrees off the axis: give the focal length"
+    notes = (ellipse,) if tilt else ()
+    return Ball(fitted.outline, fitted.rms_px, fitted.support, np.zeros(3), fitted.points, highlights, confidence,
+                tilt, notes)  # fmt: skip
 
 
-def _notes(fitted: FittedOutline) -> tuple[str, ...]:
-    """Says where a circle was fitted to an ellipse: the distances have a second harmonic that is more than noise."""
+def _with_rim(ball: Ball, gray: Image) -> Ball:
+    """The ball with its outline moved from the edges to its rim."""
+    shift = rim_shift(gray, ball.outline)
+    return replace(ball, outline=shifted(ball.outline, shift), rim_shift_px=shift)
+
+
+def _unmodelled_tilt_deg(fitted: FittedOutline) -> float:
+    """How far off the axis of a perspective camera a ball must be to have an ellipse where a circle was fitted; zero
+    where the distances' second harmonic is no more than noise.
+
+    Tilted by t, the half axes are as 1 : cos t, so their relative difference is t^2 / 2.
+    """
     if fitted.outline.lens.focal_px is not None:
-        return ()
+        return 0.0
     away = fitted.points - np.asarray(fitted.outline.centre)
     angle = np.arctan2(away[:, 1], away[:, 0])
     system = np.stack([np.ones_like(angle), np.cos(angle), np.sin(angle), np.cos(2 * angle), np.sin(2 * angle)], axis=1)
     solved, *_ = np.linalg.lstsq(system, fitted.outline.distance(fitted.points), rcond=None)
     stretch = float(np.hypot(solved[3], solved[4]))
     if stretch < max(0.2, 0.01 * fitted.outline.radius):
-        return ()
-    return (f"the ball's outline is {2 * stretch:.1f} px longer than wide: give the focal length (perspective)",)
+        return 0.0
+    return float(np.degrees(np.sqrt(4 * stretch / fitted.outline.radius)))
 
 
 def _moves(highlights: Highlights, outline: SphereOutline) -> bool:

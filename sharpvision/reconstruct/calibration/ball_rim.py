@@ -17,7 +17,7 @@ Array = NDArray[Any]
 
 STEP = 0.25  # pixels between samples of a profile
 INNER, OUTER = 2.5, 1.25  # pixels inside and outside of the edges' outline in which the model is held against images
-LARGEST_IMAGES, LARGEST_NORMALS = 8, 72
+LARGEST_IMAGES, LARGEST_NORMALS = 6, 60
 LARGEST_SHIFT = 1.0  # pixels; further off, the model explains something else
 NOISE = 0.02  # of a value, beside the measured one: what the model lacks
 GRAZING = 0.1  # z of a ray below which it meets the background too far away

@@ -47,6 +47,7 @@ def lights_from_ball(images: NDArray[np.float32], ball: Ball, names: Sequence[st
     if not found.any():
         raise InputError(where, "a highlight on the ball", "none in any image", "light the ball, or give the lights")
     std_deg = direction_std_deg(highlights.positions, highlights.std_px, ball.outline, ball.covariance)
+    std_deg = np.hypot(std_deg, ball.tilt_deg)
     std_deg = np.where(found, np.clip(np.nan_to_num(std_deg, nan=90.0), 0, 90), np.nan)
     directions = np.where(found[:, None], reflected.directions, np.nan)
     flux = np.where(found[:, None], highlights.flux, np.nan)
