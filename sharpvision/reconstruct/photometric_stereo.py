@@ -27,7 +27,7 @@ def photometric_stereo(
     residual: bool = True,
     progress: Progress | None = None,
 ) -> Solution:
-    """Normals, albedo and depth of one object from N >= 3 photographs under known lights.
+    """Normals, albedo and depth of one object from N >= 3 photographs under moving lights.
 
     `method`: "least_squares" (Lambertian, every observation counts), "robust" (Lambertian, shadows and highlights as
     outliers; any size, in strips) or "physics" (analysis by synthesis: normals, a basis of reflectance, cast shadows,
@@ -35,6 +35,8 @@ def photometric_stereo(
     (the longer side of the mask's bounding box); a distance in the observations takes the place of "fit".
     Lights with known places nearby (`point_lights` of the observations, with a focal length) are taken at them by
     "physics", which then gives depth from the camera in the observations' length unit; the others take them as distant.
+    "uncalibrated" looks at no light of the observations and estimates their directions and intensities first (six
+    photographs or more); it ends ILL_POSED where only the outline told how deep the object is.
     `residual`: whether a small learned correction may explain what the analytic reflectance leaves over.
     `progress(stage, done)` is called with done in [0, 1].
 

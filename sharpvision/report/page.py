@@ -23,7 +23,10 @@ from sharpvision.report.result import plain, versions
 from sharpvision.solvers.solution import Solution, Status
 
 SCRIPTS = ("webgl.js", "brdf.js", "relight.js", "mesh_viewer.js", "page.js")
-METHODS = {"least_squares": "least squares", "robust": "robust", "physics": "analysis by synthesis"}
+METHODS = {
+    "least_squares": "least squares", "robust": "robust", "physics": "analysis by synthesis",
+    "uncalibrated": "lights unknown, then analysis by synthesis",
+}  # fmt: skip
 HEADLINES = {
     "mean_angular_error_deg": "mean angular error",
     "median_angular_error_deg": "median",

@@ -37,7 +37,7 @@ def test_highlights_give_lights_and_normals(glossy) -> None:
     assert found["light_error_deg"] < 2.0
     assert found["light_intensity_error_percent"] < 3.0
     assert solution.figures["ambiguity_resolved_by"] == "highlights"
-    assert solution.figures["bas_relief_stretch_percent"] < 10.0
+    assert solution.figures["bas_relief_stretch_percent"] < 15.0
 
 
 def test_values_are_those_that_the_solution_promises(glossy) -> None:

@@ -36,6 +36,11 @@ def angles_deg(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.degrees(np.arccos(np.clip((unit(a) * unit(b)).sum(-1), -1.0, 1.0)))
 
 
+def random_normals(generator: np.random.Generator, count: int) -> np.ndarray:
+    """Unit normals (count, 3), most of which face the camera."""
+    return unit(generator.normal(size=(count, 3)) + np.array([0.0, 0.0, -1.5]))
+
+
 def dome(seed: int = 0) -> tuple[PixelGrid, np.ndarray]:
     """A bumpy dome's pixels and true normals; its rim left out, where a normal lies in the image plane."""
     y, x = (np.mgrid[:SIDE, :SIDE] + 0.5) / SIDE * 2 - 1
@@ -66,7 +71,7 @@ def blinn(normals: np.ndarray, lights: np.ndarray) -> np.ndarray:
 
 def test_factorisation_sees_through_shadows_highlights_and_saturation() -> None:
     generator = np.random.default_rng(3)
-    b, s = unit(generator.normal(size=(500, 3)) + [0, 0, -1.5]), directions(40)
+    b, s = random_normals(generator, 500), directions(40)
     clean = b @ s.T
     observed, usable = np.maximum(clean, 0.0), np.ones(clean.shape, bool)
     observed[generator.random(clean.shape) < 0.05] += 1.5
@@ -96,7 +101,7 @@ def test_inflation_fills_a_mask_that_meets_the_image_border() -> None:
 
 def test_matrix_towards_normals_is_found_though_a_quarter_of_them_is_wrong() -> None:
     generator = np.random.default_rng(0)
-    normals, matrix = unit(generator.normal(size=(600, 3)) + [0, 0, -2]), generator.normal(size=(3, 3))
+    normals, matrix = random_normals(generator, 600), generator.normal(size=(3, 3))
     guess = np.where(generator.random((600, 1)) < 0.25, unit(generator.normal(size=(600, 3))), normals)
     found = towards_normals(normals @ np.linalg.inv(matrix).T, guess)
     assert angles_deg(normals @ (found @ np.linalg.inv(matrix)).T, normals).mean() < 3.0
@@ -194,7 +199,7 @@ def test_a_linear_map_leaves_the_images_of_a_lambertian_surface() -> None:
 
 def test_exposures_and_colours_of_lights() -> None:
     generator = np.random.default_rng(0)
-    normals, lights = unit(generator.normal(size=(2000, 3)) + [0, 0, -1.2]), directions(20)
+    normals, lights = random_normals(generator, 2000), directions(20)
     strength = generator.uniform(0.5, 2.0, (20, 3))
     shading = np.maximum(normals @ lights.T, 0.0)
     radiance = shading[..., None] * generator.uniform(0.2, 0.8, (2000, 1, 3)) * strength

@@ -17,6 +17,10 @@ from sharpvision.solvers.solution import Solution, Status
 OUTLINE_STRETCH = 0.3
 """Log of the bas-relief stretch by which an inflated outline may be wrong."""
 
+MODEL_SPREAD = (0.08, 0.03)
+"""Log stretch and slope of tilt by which reflectance that the basis lacks moves the result, from DiLiGenT and rendered
+metal."""
+
 _ROUGH_SHARE = 0.25
 _GLOSS_SHARE = 0.1
 
@@ -53,8 +57,8 @@ def ambiguity_figures(estimate: Estimate) -> dict[str, Any]:
         cue, stretch, tilt = "inflation prior", OUTLINE_STRETCH, math.tan(math.radians(10.0))
     else:
         cue = _reflectance_cue(estimate.state.weights.mean(0))
-        stretch, tilt = found.stretch_spread, found.tilt_spread
-    percent, tilt_deg = 100.0 * math.expm1(stretch), math.degrees(math.atan(tilt))
+        stretch, tilt = np.hypot((found.stretch_spread, found.tilt_spread), MODEL_SPREAD)
+    percent, tilt_deg = 100.0 * math.expm1(float(stretch)), math.degrees(math.atan(float(tilt)))
     return {
         "ambiguity_resolved_by": cue,
         "residual_ambiguity": f"depth up to a stretch of +-{percent:.0f} % and a tilt of +-{tilt_deg:.0f} degrees",
