@@ -11,6 +11,7 @@ from sharpvision.cli.bench import bench
 from sharpvision.cli.capture import capture
 from sharpvision.cli.demo import demo
 from sharpvision.cli.integrate import integrate
+from sharpvision.cli.multiplexed import multiplexed
 from sharpvision.cli.photometric import photometric
 from sharpvision.cli.render import render
 from sharpvision.cli.view import view
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(photometric)
+app.command()(multiplexed)
 app.command()(integrate)
 app.command()(render)
 app.command()(view)
