@@ -55,28 +55,40 @@ def folder_lights(folder: Path, layout: Layout, capture: CaptureFile, wanted: Wa
     """What the folder tells of its lights; nothing needs to be there for "none", no intensities for "directions".
 
     Where the files say more than is wanted they are read all the same, to be scored against, and `calibration` says
-    what a method may look at. Photographs that the capture file leaves out need no light. Raises `InputError` for
-    missing or bad lights; whether they suffice is for `FolderLights.check`, once those to use are chosen.
+    what a method may look at; bad ones are no lights where none are wanted. Photographs that the capture file leaves
+    out need no light. Raises `InputError` for missing or bad lights; whether they suffice is for `FolderLights.check`,
+    once those to use are chosen.
     """
+    total = len(layout.photographs)
+    if wanted != "none":
+        lights = _read(folder, layout, capture, wanted)
+        return replace(lights, notes=(*_told(layout, wanted), *lights.notes))
+    nothing = FolderLights(np.full((total, 3), np.nan), np.ones((total, 3)), "none", where=folder / DIRECTIONS)
+    if layout.lights is None and layout.directions is None:
+        return nothing
+    try:
+        lights = _read(folder, layout, capture, "none")
+    except InputError:  # nobody asked for them
+        return nothing
+    return replace(nothing, intensities=lights.intensities) if lights.points is not None else lights
+
+
+def _read(folder: Path, layout: Layout, capture: CaptureFile, wanted: Wanted) -> FolderLights:
+    """Lights of the folder's files; `InputError` where there are none or they are bad."""
     names = tuple(path.name for path in layout.photographs)
     total = len(names)
     if layout.lights is not None:
-        lights = _from_lights_file(layout.lights, names, wanted, capture)
-    elif layout.directions is not None:
+        return _from_lights_file(layout.lights, names, wanted, capture)
+    if layout.directions is not None:
         opencv = capture.lights_frame == OPENCV_FRAME
         directions, notes = read_directions(layout.directions, files_frame_is_opencv=opencv)
         check_count(layout.directions, len(directions), total, f"of the {total} photographs in {folder.name}")
         given = layout.intensities
         intensities = np.ones((total, 3)) if given is None else read_intensities(given, total)
-        lights = FolderLights(directions, intensities, wanted, where=layout.directions, notes=tuple(notes))
-    elif wanted == "none":
-        nothing = np.full((total, 3), np.nan)
-        lights = FolderLights(nothing, np.ones((total, 3)), "none", where=folder / DIRECTIONS)
-    else:
-        raise InputError(folder / DIRECTIONS, "a light direction x y z for each photograph", "no such file",
-                         "put a mirror ball into the picture (--ball auto), use --method uncalibrated, or write one "
-                         "row x y z (x right, y up, z to the camera) for each")  # fmt: skip
-    return replace(lights, notes=(*_told(layout, wanted), *lights.notes))
+        return FolderLights(directions, intensities, wanted, where=layout.directions, notes=tuple(notes))
+    raise InputError(folder / DIRECTIONS, "a light direction x y z for each photograph", "no such file",
+                     "put a mirror ball into the picture (--ball auto), use --method uncalibrated, or write one "
+                     "row x y z (x right, y up, z to the camera) for each")  # fmt: skip
 
 
 def of_file(

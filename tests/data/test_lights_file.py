@@ -252,6 +252,16 @@ def test_no_lights_are_needed_where_none_are_wanted(tmp_path: Path) -> None:
         read_photometric(folder, ReadOptions(lights="none"))
 
 
+def test_bad_lights_do_no_harm_where_none_are_wanted(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "a")
+    (folder / "light_directions.txt").write_text("0 0 1\n")
+    assert read_photometric(folder, ReadOptions(lights="none")).light_directions.isnan().all()
+    (folder / NAME).write_text(json.dumps({"lights": [NEAR] * 4}))
+    found = read_photometric(folder, ReadOptions(lights="none"))
+    assert found.light_directions.isnan().all()
+    assert found.point_lights is None
+
+
 def test_directions_alone_are_enough_where_intensities_are_not_wanted(tmp_path: Path) -> None:
     found = read_photometric(write_folder(tmp_path / "a"), ReadOptions(lights="directions"))
     assert found.calibration == "directions"

@@ -217,13 +217,18 @@ class _Preparation:
         return self._needs_ball() or (layout.lights is None and layout.directions is None)
 
     def _needs_ball(self) -> bool:
-        """Whether lights come from a ball: it was asked for, or lights are wanted and the folder has none."""
+        """Whether lights come from a ball: it was asked for, or lights are wanted and the folder has none.
+
+        A ball that the capture file names comes before lights of the parent folder, which may be another capture's.
+        """
         if self.asked.ball is not None or self.asked.ball_folder is not None:
             return True
         if self.settled.read.lights == "none":
             return False
         layout = self._layout()
-        return layout.lights is None and layout.directions is None
+        lights = layout.lights or layout.directions
+        named = self.settled.ball is not None or self.settled.ball_folder is not None
+        return lights is None or (named and lights.parent.resolve() != self.folder.resolve())
 
     def _ball(
         self, observations: PhotometricObservations, response: ResponseCurve | None, cleaning: Cleaning

@@ -113,6 +113,15 @@ def test_a_ball_in_the_picture_gives_the_lights_and_the_next_run_needs_nothing(t
     assert read_photometric(folder).image_names == first.observations.image_names
 
 
+def test_a_named_ball_comes_before_the_parents_lights(tmp_path: Path) -> None:
+    folder = _copy("ball", tmp_path)
+    (folder / "capture.json").write_text('{"ball": "auto", "mask": "whole"}')
+    (tmp_path / "light_directions.txt").write_text("0 0 1\n0 1 1\n1 0 1\n")
+    capture = prepare_capture(folder, CaptureOptions(remember=False))
+    assert capture.observations.light_count == 12
+    assert prepare_capture(folder).written == ("lights.json", "capture.json")
+
+
 def test_a_ball_is_found_near_a_hint_whatever_size_is_solved(tmp_path: Path) -> None:
     folder = _copy("ball", tmp_path)
     options = CaptureOptions(ReadOptions(max_size=100), ball=(214.0, 119.0, 26.0), remember=False)
