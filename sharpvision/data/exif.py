@@ -27,6 +27,17 @@ class CameraSettings:
     automatic_exposure: bool | None = None
     automatic_white_balance: bool | None = None
 
+    @property
+    def exposure(self) -> float | None:
+        """t S / N^2 in seconds, with ISO S over 100 and f-number N; None without a time.
+
+        What the sensor records is proportional to it (ISO 2721). A missing ISO or f-number, as of old lenses, counts as
+        one that does not change.
+        """
+        if self.seconds is None:
+            return None
+        return self.seconds * (self.iso or 100.0) / 100.0 / (self.f_number or 1.0) ** 2
+
 
 def exif_of_block(block: bytes | None) -> Image.Exif:
     """EXIF from the bytes of a PNG's eXIf chunk or a JPEG's APP1 segment; empty where there is none or it is broken."""
@@ -92,15 +103,8 @@ def focal_px_of(exif: Image.Exif, width: int, height: int) -> float | None:
 
 
 def exposure_of(exif: Image.Exif) -> float | None:
-    """Exposure t S / N^2 in seconds (ISO S over 100, f-number N), or None where EXIF does not tell the time.
-
-    What the sensor records is proportional to it (ISO 2721). A missing ISO or f-number, as of old lenses, counts as one
-    that does not change.
-    """
-    settings = camera_settings_of(exif)
-    if settings.seconds is None:
-        return None
-    return settings.seconds * (settings.iso or 100.0) / 100.0 / (settings.f_number or 1.0) ** 2
+    """`CameraSettings.exposure`, or None where EXIF does not tell the time."""
+    return camera_settings_of(exif).exposure
 
 
 def camera_settings_of(exif: Image.Exif) -> CameraSettings:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from sharpvision.core.errors import InputError
 from sharpvision.data.capture_file import NAME, WHOLE, CaptureFile, GivenResponse, read_capture_file
-from sharpvision.data.exif import exposure_of, focal_px_of
+from sharpvision.data.exif import camera_settings_of, focal_px_of
+from sharpvision.data.exposures import check_exposures
 from sharpvision.data.folder_lights import FolderLights, Wanted, folder_lights, from_middle
 from sharpvision.data.ingest import Ingested, Plan, Progress, ingest
 from sharpvision.data.layout import Layout, find_layout
@@ -22,9 +23,6 @@ from sharpvision.data.masks import longer_side
 from sharpvision.data.normal_maps import read_normals
 from sharpvision.data.observations import PhotometricObservations, spread_lights
 from sharpvision.data.reduction import reduce_mask, reduce_normals
-
-_SAME_EXPOSURE = 0.01
-"""Relative difference of exposures that is not undone."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def read_photometric(
     plan = Plan(photographs, gains[chosen], cosines, capture, options.response, layout.mask, options.max_size)
     read = ingest(plan, progress)
     if capture.exposures is None:
-        read = _exposed_alike(read)
+        read = _exposed_alike(read, tuple(path.name for path in photographs))
     focal, centre, camera_notes = camera_of(options, capture, read.exif, read.mask.shape)
     lights = _placed(lights, capture, focal, centre, read.mask)
     scale = max(read.shape) / max(read.mask.shape)
@@ -166,18 +164,14 @@ def exposure_gains(folder: Path, capture: CaptureFile, total: int) -> np.ndarray
     return (exposures.min() / exposures).astype(np.float32)
 
 
-def _exposed_alike(read: Ingested) -> Ingested:
-    """The photographs with the exposures that EXIF tells undone, relative to the shortest; a note says so."""
-    told = [exposure_of(exif) for exif in read.exifs]
-    known = np.array([exposure for exposure in told if exposure is not None])
-    if not len(known) or known.max() < (1 + _SAME_EXPOSURE) * known.min():
+def _exposed_alike(read: Ingested, names: tuple[str, ...]) -> Ingested:
+    """The photographs with the exposures that EXIF tells undone, relative to the shortest; notes say so."""
+    check = check_exposures([camera_settings_of(exif) for exif in read.exifs], names)
+    read = replace(read, notes=(*read.notes, *check.notes))
+    if check.exposures is None or check.gains is None or not check.differ:
         return read
-    if len(known) < len(told):
-        names = f"{len(told) - len(known)} of {len(told)} photographs lack their exposure in EXIF"
-        return replace(read, notes=(*read.notes, f"{names}, the others differ: all were taken as exposed alike"))
-    source = replace(read.source, gains=(read.source.gains * (known.min() / known)).astype(np.float32))
-    note = f"exposures from EXIF were undone; they differ by up to {known.max() / known.min():.3g} times"
-    return replace(read, source=source, exposures=tuple(float(e) for e in known), notes=(*read.notes, note))
+    source = replace(read.source, gains=(read.source.gains * check.gains).astype(np.float32))
+    return replace(read, source=source, exposures=tuple(float(e) for e in check.exposures))
 
 
 def camera_of(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +17,22 @@ SAME_EXPOSURE, SAME_FOCAL = 0.01, 0.005
 
 @dataclass(frozen=True, eq=False)
 class ExposureCheck:
-    """`gains` (N,) in (0, 1] that undo the exposures, 1 for the shortest, or None where EXIF does not tell them all;
-    `stops`: how far the exposures lie apart; `notes`: what a user must know, one line each."""
+    """`exposures` (N,) t S / N^2 in seconds at ISO 100, or None where EXIF does not tell them all; `stops`: how far
+    they lie apart; `notes`: what a user must know, one line each."""
 
-    gains: NDArray[np.float64] | None
+    exposures: NDArray[np.float64] | None
     stops: float
     notes: tuple[str, ...] = ()
+
+    @property
+    def differ(self) -> bool:
+        """Whether there is something to undo."""
+        return self.stops > math.log2(1 + SAME_EXPOSURE)
+
+    @property
+    def gains(self) -> NDArray[np.float64] | None:
+        """Factors (N,) in (0, 1] that undo the exposures, 1 for the shortest."""
+        return None if self.exposures is None else np.asarray(self.exposures.min() / self.exposures)
 
 
 def check_exposures(settings: Sequence[CameraSettings], names: Sequence[str] = ()) -> ExposureCheck:
@@ -37,20 +48,20 @@ def check_exposures(settings: Sequence[CameraSettings], names: Sequence[str] = (
     ([1.0, 0.25], 2.0)
     """
     names = names or [f"image {i + 1}" for i in range(len(settings))]
-    gains: NDArray[np.float64] | None = None
+    exposures: NDArray[np.float64] | None = None
     notes, stops = list[str](), 0.0
     lacking = _lacking(settings, names)
     if lacking:
         notes.append(lacking)
     elif settings and settings[0].seconds is not None:
-        exposures = np.array([_exposure(one) for one in settings])
-        gains = exposures.min() / exposures
+        exposures = np.array([one.exposure for one in settings], dtype=np.float64)
         stops = float(np.log2(exposures.max() / exposures.min()))
-    differ = gains is not None and stops > np.log2(1 + SAME_EXPOSURE)
-    if gains is not None and differ:
-        shortest, longest = (names[int(pick(gains))] for pick in (np.argmax, np.argmin))
-        notes.append(f"exposures differ by {stops:.1f} stops by EXIF ({shortest} the shortest, {longest} the longest)")
-    if differ and any(one.automatic_exposure for one in settings):
+    check = ExposureCheck(exposures, stops)
+    if exposures is not None and check.differ:
+        shortest, longest = names[int(np.argmin(exposures))], names[int(np.argmax(exposures))]
+        notes.append(f"exposures from EXIF were undone; they differ by {stops:.1f} stops ({shortest} is the shortest, "
+                     f"{longest} the longest)")  # fmt: skip
+    if check.differ and any(one.automatic_exposure for one in settings):
         notes.append("the camera chose the exposures itself: its times are rounded, so set time, ISO and aperture by "
                      "hand")  # fmt: skip
     if any(one.automatic_white_balance for one in settings):
@@ -58,12 +69,7 @@ def check_exposures(settings: Sequence[CameraSettings], names: Sequence[str] = (
                      "it (RAW is not touched by it)")  # fmt: skip
     notes += _changes(settings, names, lambda one: one.f_number, "aperture", "f/{:.3g}", SAME_EXPOSURE)
     notes += _changes(settings, names, lambda one: one.focal_mm, "focal length", "{:.4g} mm", SAME_FOCAL)
-    return ExposureCheck(gains, stops, tuple(notes))
-
-
-def _exposure(settings: CameraSettings) -> float:
-    assert settings.seconds is not None
-    return settings.seconds * (settings.iso or 100.0) / 100.0 / (settings.f_number or 1.0) ** 2
+    return replace(check, notes=tuple(notes))
 
 
 def _lacking(settings: Sequence[CameraSettings], names: Sequence[str]) -> str:

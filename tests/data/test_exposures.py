@@ -4,7 +4,7 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from sharpvision.data.exif import CameraSettings, camera_settings_of, exposure_of
-from sharpvision.reconstruct.calibration.exposure import check_exposures
+from sharpvision.data.exposures import check_exposures
 
 PLAIN = CameraSettings(1 / 50, 100, 8.0, 50.0, automatic_exposure=False, automatic_white_balance=False)
 
