@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sharpvision.reconstruct.photometric_stereo import photometric_stereo
 
 if TYPE_CHECKING:
+    from sharpvision.reconstruct.capture import Capture, CaptureOptions, prepare_capture
     from sharpvision.reconstruct.fit_film import FitFilm
     from sharpvision.reconstruct.integration import IntegrationSettings, integrate_normals
     from sharpvision.reconstruct.inverse import ImageModel, SceneFitSettings, fit_scene
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from sharpvision.reconstruct.texture import TextureSettings, fit_texture
 
 _HOMES = {
+    "Capture": "capture",
+    "CaptureOptions": "capture",
+    "prepare_capture": "capture",
     "FitFilm": "fit_film",
     "IntegrationSettings": "integration",
     "integrate_normals": "integration",
@@ -37,9 +41,9 @@ _HOMES = {
 }
 
 __all__ = [
-    "FitFilm", "ImageModel", "IntegrationSettings", "LightSettings", "Photographs", "PoseSettings", "SceneFitSettings",
-    "ShapeSettings", "ShapeStage", "TextureSettings", "fit_light", "fit_pose", "fit_scene", "fit_shape", "fit_texture",
-    "integrate_normals", "photometric_stereo",
+    "Capture", "CaptureOptions", "FitFilm", "ImageModel", "IntegrationSettings", "LightSettings", "Photographs",
+    "PoseSettings", "SceneFitSettings", "ShapeSettings", "ShapeStage", "TextureSettings", "fit_light", "fit_pose",
+    "fit_scene", "fit_shape", "fit_texture", "integrate_normals", "photometric_stereo", "prepare_capture",
 ]  # fmt: skip
 
 
