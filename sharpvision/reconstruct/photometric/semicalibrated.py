@@ -24,6 +24,7 @@ _TOLERANCE = 1e-4
 _MODEL_PIXELS = 400.0
 """Pixels whose misfit counts as one observation: neighbours share what Lambert's model gets wrong (rendered objects and
 photographs have errors of 0.3 to 3 times what a fifth of this states)."""
+_LEAST_MISFIT = 0.005
 UNDETERMINED = 0.14
 """Relative standard deviation of an intensity above which the intensities count as not determined."""
 
@@ -181,7 +182,7 @@ class _Elimination:
         matrix = np.diag((weight * shading**2).sum(0)) - flat.T @ flat
         gradient = (weight * shading * residual).sum(0) - flat.T @ right.ravel()
         freedom = max(weight.sum() * (1.0 - 3.0 / max((weight > 0).sum(1).mean(), 3.5)), 1e-9)
-        variance = float((weight * residual**2).sum() / freedom)
+        variance = float((weight * residual**2).sum() / freedom) + _LEAST_MISFIT**2
         return cls(matrix, gradient, shading, weight, variance)
 
     def _modes(self) -> tuple[NDArray, NDArray]:
