@@ -11,6 +11,7 @@ import torch
 from sharpvision.data.observations import PhotometricObservations, PointLights, from_arrays
 from sharpvision.reconstruct import photometric_stereo
 from sharpvision.reconstruct.photometric.grid import PixelGrid
+from sharpvision.reconstruct.photometric.near import solution as near_solution
 from sharpvision.reconstruct.photometric.near.anchor import depth_profile, scale_std
 from sharpvision.reconstruct.photometric.near.model import NearSurfaceModel
 from sharpvision.reconstruct.photometric.near.order import best_order
@@ -177,3 +178,22 @@ def test_no_information_on_scale_is_an_infinite_deviation():
     rng = np.random.default_rng(1)
     draws = [scale_std(grid, rng.standard_normal(36), np.ones(36)) for _ in range(400)]
     assert np.mean(draws) == pytest.approx(1.0 / 6.0, rel=0.05)  # of the mean of 36 independent numbers
+
+
+def test_an_interrupt_while_the_last_depth_is_made_leaves_the_one_before(monkeypatch):
+    last_depth = near_solution._last_depth
+
+    def interrupted(model, state):
+        model.place(state, 2.0 * state["depth"])
+        raise KeyboardInterrupt
+
+    def last_depth_interrupted(result):
+        with monkeypatch.context() as patch:
+            patch.setattr(near_solution, "anchor_depth", interrupted)
+            last_depth(result)
+
+    monkeypatch.setattr(near_solution, "_last_depth", last_depth_interrupted)
+    surface = sphere()
+    solution = photometric_stereo(photographs(surface, ring()), "physics", residual=False)
+    assert solution.status is Status.INTERRUPTED
+    assert errors(solution, surface)[1] < 0.004

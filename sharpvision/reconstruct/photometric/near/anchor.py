@@ -56,6 +56,7 @@ def anchor_depth(model: NearSurfaceModel, state: State) -> BlockUpdate:
     Where they do not tell the scale (`scale_std`), the mean log depth stays that of the rig's thought distance.
     """
     integrated = model.integrated
+    assert integrated is not None  # integrate comes first
     graph, solver = integrated.graph, LaplacianSolver(integrated.graph)
     weights = edge_weights(graph, integrated.equations, integrated.depth, integrated.information)
     to_graph = np.empty(model.grid.mask.shape, np.intp)

@@ -58,7 +58,7 @@ class NearSurfaceModel(SurfaceModel):
         super().__init__(observations, settings)
         self.rig, self.coarse = rig, coarse
         self.rays = rig.rays(self.grid)
-        self.integrated: Integrated
+        self.integrated: Integrated | None = None
 
     @cached_property
     def components(self) -> NDArray[np.intp]:

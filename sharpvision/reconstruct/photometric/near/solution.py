@@ -51,9 +51,7 @@ def solve_near(observations: PhotometricObservations, options: PhotometricOption
     order = best_order(NearSurfaceModel(pixels.on(pixels.grid.reduced(settings.reduced_pixels)), settings, rig))
     result = solve_physics(pixels, replace(options, light_distance="fit"), settings, near_scheme(rig, options.seed))
     if result.status in (Status.CONVERGED, Status.STEP_LIMIT):
-        model = cast(NearSurfaceModel, result.model)
-        model.integrate(result.state)
-        anchor_depth(model, result.state)
+        _last_depth(result)
         _judge(result, rig, order, observations.length_unit)
     solution = physics_solution(observations, result, _depth(observations, result))
     told = result.state["scale_std"] <= UNDETERMINED
@@ -63,8 +61,21 @@ def solve_near(observations: PhotometricObservations, options: PhotometricOption
     return solution
 
 
+def _last_depth(result: PhysicsResult) -> None:
+    """The depth of the final normals; Ctrl-C leaves the one before."""
+    model, before = cast(NearSurfaceModel, result.model), dict(result.state)
+    try:
+        model.integrate(result.state)
+        anchor_depth(model, result.state)
+    except KeyboardInterrupt:
+        result.state = before
+        result.status, result.message = Status.INTERRUPTED, "interrupted at the last depth: that of the last round"
+
+
 def _judge(result: PhysicsResult, rig: Rig, order: Order, unit: str) -> None:
     """Lower the status where the answer is not to be believed, and say why."""
+    if result.status is Status.INTERRUPTED:
+        return
     if result.state["scale_std"] > UNDETERMINED:
         result.status = Status.ILL_POSED
         result.message = (
@@ -138,5 +149,9 @@ def _full_blocks(given: SurfaceModel) -> list[Block]:
 def _depth(observations: PhotometricObservations, result: PhysicsResult) -> DepthMap:
     """The depth of the last integration, in the observations' length unit."""
     depth = as_image(observations.mask.numpy(), result.state["depth"].astype(np.float32), np.nan)
-    figures = {"depth_model": "perspective", "depth_integration": "bilateral", "depth_status": "converged"}
+    last = cast(NearSurfaceModel, result.model).integrated
+    figures = {
+        "depth_model": "perspective", "depth_integration": "bilateral, anchored by the lights",
+        "depth_status": "none" if last is None else str(last.depth.status),
+    }  # fmt: skip
     return DepthMap(depth, figures)
