@@ -70,6 +70,18 @@ def test_shadows_equal_their_twin(near, holes):
     assert (np.abs(visible - expected) < 2e-3).mean() > (0.995 if holes else 0.999)
 
 
+def test_shadows_under_homogeneous_lights_equal_their_twin():
+    depth, mask = bumps(8), np.ones((24, 24), bool)
+    rows, columns = np.nonzero(mask)
+    places = float32(np.stack([columns, rows, depth[mask]], 1))
+    lights = float32(np.array([[60.0, 10.0, -25.0], [-40.0, 30.0, -30.0], [3.0, -4.0, -2.0]]))
+    shares = float32(np.array([1.0, -0.5, 0.0]))  # before, behind and beside the camera
+    visible = cast_shadows(depth, mask, lights, places, shares)
+    expected = twin.cast_shadows(depth, mask, lights, places, shares)
+    assert expected.min() < 0.2
+    assert (np.abs(visible - expected) < 2e-3).mean() > 0.995
+
+
 def test_near_light_over_a_plane_casts_no_shadow_and_from_the_side_a_longer_one():
     depth = np.zeros((3, 60), np.float32)
     depth[:, 28:31] = -5.0

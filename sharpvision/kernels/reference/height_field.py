@@ -28,12 +28,14 @@ def clearance(depth: np.ndarray, origin: np.ndarray, direction: np.ndarray, reac
     return float(above.max(initial=-1e3))
 
 
-def cast_shadows(depth: np.ndarray, mask: np.ndarray, lights: np.ndarray, points: np.ndarray) -> np.ndarray:
+def cast_shadows(
+    depth: np.ndarray, mask: np.ndarray, lights: np.ndarray, points: np.ndarray, shares: np.ndarray | None = None
+) -> np.ndarray:
     """Soft visibility (P, N): 1 / (1 + exp((c - 1) / 0.5)) with c the `clearance` of the ray to the light."""
     surface, cells = _field(depth, mask)
     out = np.empty((len(cells), len(lights)))
     for p, cell in enumerate(cells):
-        for j, light in enumerate(lights - points[p]):
+        for j, light in enumerate(lights - (1.0 if shares is None else shares[:, None]) * points[p]):
             c = clearance(surface, cell, light / np.linalg.norm(light), float(sum(depth.shape)))
             out[p, j] = 1 / (1 + np.exp(np.clip((c - 1.0) / 0.5, -30, 30)))
     return out
