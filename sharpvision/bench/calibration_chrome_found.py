@@ -24,7 +24,8 @@ def measure(folder: Path | None, seed: int) -> Measurement:
 
     assert folder is not None
     place = folder / "chrome"
-    images = np.stack([decode(path).pixels for path in sorted(place.glob("[0-9][0-9].png"))]) / np.float32(255)
+    pixels = [decode(path).pixels for path in sorted(place.glob("[0-9][0-9].png"))]
+    images = np.stack(pixels).astype(np.float32) / np.float32(255)
     crop = json.loads((place / "crop.json").read_text())
     truth = np.loadtxt(folder / "light_directions.txt") * [1, -1, -1]
     detect_ball(images)

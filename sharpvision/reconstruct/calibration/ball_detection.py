@@ -50,10 +50,10 @@ class Ball:
 
     @property
     def covariance(self) -> NDArray[np.float64]:
-        """Of the outline's parameters (3, 3): of their fit to edges, of which every second tells something new, and a
-        fourth of the rim's shift (a twentieth of a pixel at least)."""
+        """Of the outline's parameters (3, 3): of their fit to edges, of which every second tells something new, and
+        three tenths of the rim's shift (an eighth of a pixel at least), as rendered balls taught."""
         fit = outline_covariance(self.outline, self.edge_points[::2], max(self.contour_rms_px, 0.05))
-        doubt = max(0.25 * float(np.linalg.norm(self.rim_shift_px)), 0.05)
+        doubt = max(0.3 * float(np.linalg.norm(self.rim_shift_px)), 0.12)
         moved = [shifted(self.outline, doubt * axis).parameters for axis in np.eye(3)]
         return fit + sum(np.outer(change, change) for change in np.subtract(moved, self.outline.parameters))
 

@@ -17,6 +17,7 @@ Array = NDArray[Any]
 
 STEP = 0.25  # pixels between samples of a profile
 INNER, OUTER = 2.5, 1.25  # pixels inside and outside of the edges' outline in which the model is held against images
+CLEAN = 1.75  # pixels outside, from which on the ball does not blur into the background
 LARGEST_IMAGES, LARGEST_NORMALS = 6, 60
 LARGEST_SHIFT = 1.0  # pixels; further off, the model explains something else
 NOISE = 0.02  # of a value, beside the measured one: what the model lacks
@@ -45,8 +46,10 @@ def rim_shift(gray: NDArray[np.float32], outline: SphereOutline) -> Array:
     starts = [np.array([0.0, 0.0, 0.0, 0.8, distance, np.log(0.5)]) for distance in (0.05, 0.3, 0.8, 1.5, 3.0)]
     start = min(starts, key=lambda guess: float(np.abs(model.residuals(guess)).sum()))
     scale = np.array([0.2, 0.2, 0.2, 0.2, 0.3, 0.2])
-    solution = least_squares(model.residuals, start, loss="soft_l1", x_scale=scale, diff_step=1e-3, max_nfev=30)
-    shift = np.asarray(solution.x[:3], dtype=np.float64)
+    # Differences by steps of 0.05 of the scale: SciPy's are relative to the value, which may be zero.
+    solution = least_squares(lambda steps: model.residuals(start + scale * (steps - 1)), np.ones(6), loss="soft_l1",
+                             diff_step=0.05, max_nfev=30)  # fmt: skip
+    shift = (start + scale * (solution.x - 1))[:3]
     return shift if np.abs(shift).max() < LARGEST_SHIFT else np.zeros(3)
 
 
@@ -80,7 +83,7 @@ class _Rim:
         places = points[:, None] + offsets[None, :, None] * normals[:, None]
         height, width = gray.shape[1:]
         border = np.asarray(((places > 1) & (places < np.array([width, height]) - 1)).all(-1))
-        edge = int(np.searchsorted(offsets, OUTER))
+        edge = int(np.searchsorted(offsets, CLEAN))
         usable = np.asarray(border[:, : edge + 8].all(1))
         if usable.sum() < 0.25 * count:
             return None
