@@ -25,7 +25,7 @@ def factorise(
     >>> random = np.random.default_rng(0)
     >>> b, s = random.uniform(0.3, 1, (400, 3)), random.uniform(0.3, 1, (30, 3))
     >>> found_b, found_s = factorise(b @ s.T, np.ones((400, 30), bool))
-    >>> bool(np.abs(found_b @ found_s.T - b @ s.T).max() < 1e-4)
+    >>> bool(np.abs(found_b @ found_s.T - b @ s.T).max() < 1e-3)
     True
     """
     counted = (usable & (observed > shadow_level)).astype(np.float64)
