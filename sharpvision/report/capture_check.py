@@ -36,7 +36,7 @@ def overlay(picture: NDArray[np.float32], mask: NDArray[np.bool_], ball: Any = N
 
 def check_figure(check: Any) -> Figure:
     """Light directions, mask and movement of a `CaptureCheck` side by side; what is not known is said."""
-    figure = Figure(figsize=(13, 4.6), layout="constrained")
+    figure = Figure(figsize=(13, 5.2), layout="constrained")
     _polar(figure.add_subplot(1, 3, 1, projection="polar"), check.coverage)
     axes = figure.add_subplot(1, 3, 2)
     axes.imshow(overlay(check.picture, check.mask, check.ball))
@@ -96,7 +96,8 @@ def page_of(check: Any) -> bytes:
     title = html.escape(f"{check.name}: capture check")
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
-<style>body{{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:1100px;padding:0 1em;color:#222;background:#fff}}
+<style>body{{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:1100px;padding:0 1em;color:#222;
+background:#fff}}
 table{{border-collapse:collapse;width:100%}}td,th{{text-align:left;padding:.4em .6em;border-bottom:1px solid #ddd;
 vertical-align:top}}img{{max-width:100%}}</style></head>
 <body><h1>{title}</h1><table><tr><th></th><th></th><th>found</th><th>what to do</th></tr>

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharpvision.reconstruct.calibration.coarse_motion import coarse_shifts
-from sharpvision.reconstruct.calibration.low_rank_motion import HIGH_PASS, Motion, fit_motion, misfit, warp
+from sharpvision.reconstruct.calibration.low_rank_motion import HIGH_PASS, Motion, MotionFit, fit_motion, misfit, warp
 
 _LEVELS = (4_000_000, 24_000_000)
 """Values (images times pixels) to which the images are reduced, coarse and fine."""
@@ -18,6 +18,8 @@ _LEAST_STD = 0.08
 """Standard deviation in pixels below which none is claimed: what photographs from a tripod seem to move by."""
 _DISAGREEMENT = 1.5
 """Standard deviations that make the difference between the results in two bands of frequency."""
+_GAIN = 1.04
+"""Factor by which its misfit must fall for an image to have moved; shading alone gains up to 1.03."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,12 @@ def align(images: NDArray[np.float32], settings: AlignmentSettings = AlignmentSe
     if count < _FEWEST or lit.sum() < _FEWEST or min(height, width) < 32:
         why = "movement was not looked for: it takes four images with contrast, 32 pixels wide"
         return Alignment(still, still[:, :2], np.full(count, np.inf), 0, 0.0, (why,))
-    found, std, cycle = _measured(gray[lit], kinds)
+    found, std, gain, cycle = _measured(gray[lit], kinds)
     reference = _reference(found[:, :2], std)
     near = np.hypot(*(found - found[reference])[:, :2].T) < settings.significance * std
     found = found - found[near].mean(0)
     size = _largest_displacement(found)
-    apply = size > np.maximum(settings.significance * std, settings.least)
+    apply = (size > np.maximum(settings.significance * std, settings.least)) & (gain > _GAIN)
     if apply.mean() > 0.5:  # hand-held: no image is still
         apply = size > std
     parameters, measured, everywhere = still.copy(), still[:, :2].copy(), np.full(count, np.inf)
@@ -83,31 +85,50 @@ def align(images: NDArray[np.float32], settings: AlignmentSettings = AlignmentSe
     return Alignment(parameters, measured, everywhere, int(index[reference]), cycle, _notes(apply, size, std))
 
 
-def _measured(gray: NDArray[np.float32], kinds: int) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Motion (N, K) of images (N, H, W), the standard deviation of the shift (N,), and the coarse stage's cycle error.
+def _measured(
+    gray: NDArray[np.float32], kinds: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
+    """Motion (N, K) of images (N, H, W), standard deviation of the shift (N,), the factor by which each one's misfit
+    fell (N,), and the coarse stage's cycle error.
 
-    The coarse shifts are believed where they leave less misfit than rest does: phase correlation can follow shading
-    over a smooth thing. What decides the uncertainty is not noise but shading that a low rank does not explain; it
-    disturbs low frequencies more than high ones, so the difference between two bands tells how much there is.
+    What decides the uncertainty is not noise but shading that a low rank does not explain; it disturbs low frequencies
+    more than high ones, so the difference between two bands tells how much there is.
     """
     count, height, width = gray.shape
-    sizes = [_size(count, height, width, values) for values in _LEVELS]
+    sizes = list(dict.fromkeys(_size(count, height, width, values) for values in _LEVELS))
     shifts, cycle = coarse_shifts(gray)
-    found = np.zeros((count, kinds))
-    found[:, :2] = shifts
-    std = np.zeros(count)
-    for size in dict.fromkeys(sizes):
+    start = np.zeros((count, kinds))
+    start[:, :2] = shifts - shifts.mean(0)
+    fit: MotionFit | None = None
+    small, rest, scale = gray, np.ones(count), 1.0
+    for size in sizes:
         scale = size[1] / width
         small = gray if size == (height, width) else np.stack([_reduced(image, size) for image in gray])
-        if size == sizes[0] and misfit(small, 0 * found) <= misfit(small, (found - found.mean(0)) * scale):
-            found = 0 * found
-        fit = fit_motion(small, found * scale, polish=size != sizes[0])
-        if size == sizes[-1]:
-            other = fit_motion(small, fit.parameters, polish=True, high_pass=2 * HIGH_PASS)
-            apart = np.hypot(*(other.parameters - fit.parameters)[:, :2].T)
-            std = np.hypot(fit.std, _DISAGREEMENT * np.hypot(apart, np.sqrt((apart**2).mean()))) / scale
-        found = fit.parameters / scale
-    return found, np.maximum(std, _LEAST_STD), cycle
+        rest = misfit(small, 0 * start)
+        fit = _best_fit(small, start * scale, rest) if fit is None else fit_motion(small, start * scale, polish=True)
+        if fit.misfit.mean() > rest.mean():
+            fit = fit_motion(small, 0 * start, polish=True)
+        start = fit.parameters / scale
+    assert fit is not None  # there is a size
+    other = fit_motion(small, fit.parameters, polish=True, high_pass=2 * HIGH_PASS)
+    apart = np.hypot(*(other.parameters - fit.parameters)[:, :2].T)
+    std = np.hypot(fit.std, _DISAGREEMENT * np.hypot(apart, np.sqrt((apart**2).mean()))) / scale
+    if fit.misfit.mean() > rest.mean():
+        start = 0 * start
+    return start, np.maximum(std, _LEAST_STD), rest / np.maximum(fit.misfit, 1e-9), cycle
+
+
+def _best_fit(small: NDArray[np.float32], coarse: NDArray[np.float64], rest: NDArray[np.float64]) -> MotionFit:
+    """The fit from whichever start has less misfit, coarse shifts or rest, for phase correlation can follow shading
+    over a smooth thing; from the other one too where that has gained little."""
+    starts = [0 * coarse, coarse]
+    levels = [float(rest.mean()), float(misfit(small, coarse).mean())]
+    first, second = (0, 1) if levels[0] <= levels[1] else (1, 0)
+    fit = fit_motion(small, starts[first])
+    if fit.misfit.mean() < 0.95 * levels[0] or levels[second] > 1.3 * levels[first]:
+        return fit
+    other = fit_motion(small, starts[second])
+    return other if other.misfit.mean() < fit.misfit.mean() else fit
 
 
 def apply_alignment(image: NDArray[np.float32], parameters: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ Floats = NDArray[np.float32]
 _BORDER = 6
 _SMOOTH, _LIGHT_BLUR = 0.7, 3.0
 _FLOOR = 0.05
+_NOISES = 2.0
 _PIXELS = 24000
 _RANK = 3
 _BLOCKS = 5
@@ -27,11 +28,11 @@ _TOLERANCE = 0.003
 @dataclass(frozen=True)
 class MotionFit:
     """`parameters` (N, 2 or 4): see `warp`; `std` (N,) of the shift in pixels, from how parts of the image disagree;
-    `misfit`: median deviation of the residuals, in units of the local contrast."""
+    `misfit` (N,): median deviation of each image's residuals, in units of the local contrast."""
 
     parameters: NDArray[np.float64]
     std: NDArray[np.float64]
-    misfit: float
+    misfit: NDArray[np.float64]
 
 
 def warp(
@@ -58,8 +59,8 @@ def warp(
     return np.asarray(moved, dtype=np.float32)
 
 
-def misfit(images: Floats, parameters: NDArray[np.float64]) -> float:
-    """How far images (N, H, W) with these motions undone are from low rank: `MotionFit.misfit`."""
+def misfit(images: Floats, parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far each of the images (N, H, W) with these motions undone is from low rank: `MotionFit.misfit`."""
     return _Linearised(_equally_bright(images), parameters).misfit()
 
 
@@ -121,9 +122,11 @@ class _Linearised:
         inner = (slice(_BORDER, height - _BORDER), slice(_BORDER, width - _BORDER))
         coarse = (blurred / norm)[:, inner[0], inner[1]][:, ::2, ::2].reshape(count, -1).astype(np.float64)
         self.lights = np.linalg.eigh(coarse @ coarse.T)[1][:, -rank:].astype(np.float32)
-        high = (moved - np.stack([cv2.GaussianBlur(image, (0, 0), high_pass) for image in moved])) / norm
+        high = moved - np.stack([cv2.GaussianBlur(image, (0, 0), high_pass) for image in moved])
+        noise = float(np.percentile(np.abs(high[:, ::2, ::2]), 25)) / 0.3186  # a Gaussian's quartile
+        high /= norm
         energy = np.sqrt(cv2.GaussianBlur((high**2).mean(0), (0, 0), _LIGHT_BLUR))
-        high = high / (energy + _FLOOR * max(float(np.percentile(energy, 90)), 1e-9))
+        high /= energy + _FLOOR * max(float(np.percentile(energy, 90)), 1e-9) + _NOISES * noise / norm
         dx, dy = np.empty_like(high), np.empty_like(high)
         dx[:, :, 1:-1], dy[:, 1:-1] = (high[:, :, 2:] - high[:, :, :-2]) / 2, (high[:, 2:] - high[:, :-2]) / 2
         strength = (dx[:, inner[0], inner[1]] ** 2 + dy[:, inner[0], inner[1]] ** 2).sum(0).ravel()
@@ -169,9 +172,9 @@ class _Linearised:
         variance = (parts**2).sum(0).reshape(self.kinds, self.count)[:2].sum(0) / 2
         return step - step.mean(0), np.sqrt(variance)
 
-    def misfit(self) -> float:
-        """Median deviation of the residuals, in units of the local contrast."""
-        return 1.4826 * float(np.median(np.abs(self._weights(1.0)[2])))
+    def misfit(self) -> NDArray[np.float64]:
+        """Median deviation (N,) of the residuals, in units of the local contrast."""
+        return np.asarray(1.4826 * np.median(np.abs(self._weights(1.0)[2]), axis=1), dtype=np.float64)
 
     def _weights(self, width: float) -> tuple[Floats, Floats, Floats]:
         """Weights (N, P), the inverse normal matrices of b (P, r, r), residuals (N, P) at the weighted best b."""

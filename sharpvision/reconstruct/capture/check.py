@@ -24,7 +24,7 @@ from sharpvision.reconstruct.calibration.ball_detection import Ball, detect_ball
 from sharpvision.reconstruct.calibration.coverage import Coverage, light_coverage
 from sharpvision.reconstruct.calibration.mirror_ball import lights_from_ball
 from sharpvision.reconstruct.calibration.object_mask import find_object
-from sharpvision.reconstruct.calibration.outlier_images import outlier_images
+from sharpvision.reconstruct.calibration.outlier_images import OutlierImage, outlier_images
 from sharpvision.reconstruct.calibration.sharpness import blurred_images
 from sharpvision.reconstruct.capture.inspection import Inspection, inspect
 
@@ -34,8 +34,8 @@ _MANY, _FEW = 12, 6
 
 @dataclass(frozen=True)
 class CheckItem:
-    """One line of the table: `state` "good", "improve" (it will work, but), "missing" (something has to be given or will
-    be assumed) or "bad" (it will not work); what was `found`; `advice`, empty where all is well."""
+    """One line of the table: `state` "good", "improve" (it will work, but), "missing" (something has to be given or
+    will be assumed) or "bad" (it will not work); what was `found`; `advice`, empty where all is well."""
 
     name: str
     state: State
@@ -88,7 +88,7 @@ def check_capture(
     mask_item, inside = _mask(layout, seen, images[kept], ball)
     lights_item, coverage = _lights(folder, layout, capture, seen, images[kept], kept, ball)
     items = (
-        _count(seen, layout), *_belonging(odd, seen), *_stored(seen, capture), _exposure(seen, capture), _focal(seen, capture),
+        _count(seen), *_belonging(odd, seen), _stored(seen, capture), _exposure(seen, capture), _focal(seen, capture),
         *_light_levels(seen, kept, inside), _sharp(seen, kept), _movement(alignment, seen, capture),
         _ambient(images[kept], inside, layout), mask_item, lights_item,
     )  # fmt: skip
@@ -99,7 +99,7 @@ def check_capture(
     )  # fmt: skip
 
 
-def _count(seen: Inspection, layout: Layout) -> CheckItem:
+def _count(seen: Inspection) -> CheckItem:
     count = len(seen.shots)
     height, width = seen.shape
     found = f"{count} of {width}x{height}"
@@ -113,7 +113,7 @@ def _count(seen: Inspection, layout: Layout) -> CheckItem:
     return CheckItem("photographs", "good", found)
 
 
-def _belonging(odd: list, seen: Inspection) -> list[CheckItem]:
+def _belonging(odd: list[OutlierImage], seen: Inspection) -> list[CheckItem]:
     return [
         CheckItem("does not belong", "improve", f"{seen.shots[entry.index].name}: {entry.reason}; {entry.sentence}",
                   "it will be left out; take it again, or list it under left_out in capture.json")
@@ -121,18 +121,19 @@ def _belonging(odd: list, seen: Inspection) -> list[CheckItem]:
     ]  # fmt: skip
 
 
-def _stored(seen: Inspection, capture: CaptureFile) -> list[CheckItem]:
-    kind = "JPEG or HEIC" if seen.jpeg else {"uint8": "8 bits", "uint16": "16 bits", "float32": "floats"}[seen.container]
+def _stored(seen: Inspection, capture: CaptureFile) -> CheckItem:
+    depth = {"uint8": "8 bits", "uint16": "16 bits", "float32": "floats"}[seen.container]
+    kind = f"JPEG or HEIC, {depth}" if seen.jpeg else depth
     if capture.response == "unknown":
-        return [CheckItem("response", "missing", f"{kind}; the camera's response is unknown",
-                          "it will be estimated; better: RAW, or a folder of exposures (--exposures-folder)")]  # fmt: skip
+        return CheckItem("response", "missing", f"{kind}; the camera's response is unknown",
+                         "it will be estimated; better: RAW, or a folder of exposures (--exposures-folder)")  # fmt: skip
     if capture.response is not None:
         named = capture.response if isinstance(capture.response, str) else "a curve"
-        return [CheckItem("response", "good", f"{kind}; {named}, from capture.json")]
+        return CheckItem("response", "good", f"{kind}; {named}, from capture.json")
     if seen.container == "uint8":
-        return [CheckItem("response", "improve", f"{kind}; will be read as sRGB",
-                          "cameras bend the curve: shoot RAW, or use --response unknown to have it estimated")]  # fmt: skip
-    return [CheckItem("response", "good", f"{kind}; will be read as linear")]
+        return CheckItem("response", "improve", f"{kind}; will be read as sRGB",
+                         "cameras bend the curve: shoot RAW, or have it estimated (--response unknown)")  # fmt: skip
+    return CheckItem("response", "good", f"{kind}; will be read as linear")
 
 
 def _exposure(seen: Inspection, capture: CaptureFile) -> CheckItem:
@@ -145,9 +146,8 @@ def _exposure(seen: Inspection, capture: CaptureFile) -> CheckItem:
                          "white balance, or list exposures in capture.json")  # fmt: skip
     ratio = max(known) / min(known)
     if len(known) < len(told):
-        return CheckItem("exposure", "improve" if ratio < 1.02 else "bad",
-                         f"{len(told) - len(known)} of {len(told)} photographs do not tell, others differ {ratio:.2f} times",
-                         "list exposures in capture.json")  # fmt: skip
+        found = f"{len(told) - len(known)} of {len(told)} photographs do not tell, others differ {ratio:.2f} times"
+        return CheckItem("exposure", "improve" if ratio < 1.02 else "bad", found, "list exposures in capture.json")
     if ratio > 1.02:
         return CheckItem("exposure", "improve", f"differs by up to {ratio:.2f} times",
                          "it is undone from EXIF; manual exposure is more exact")  # fmt: skip
@@ -159,8 +159,8 @@ def _focal(seen: Inspection, capture: CaptureFile) -> CheckItem:
         return CheckItem("focal length", "good", f"{capture.camera.model}, from capture.json")
     told = {round(shot.focal_px) for shot in seen.shots if shot.focal_px is not None}
     if not told:
-        return CheckItem("focal length", "missing", "EXIF does not tell", "the camera is taken as orthographic, which is "
-                         "well for an object far away; else give --focal PX")  # fmt: skip
+        return CheckItem("focal length", "missing", "EXIF does not tell", "the camera is taken as orthographic, well "
+                         "for an object far away; else give --focal PX")  # fmt: skip
     if max(told) > 1.01 * min(told):
         return CheckItem("focal length", "bad", f"zoomed: {min(told)} to {max(told)} px", "keep the zoom where it is")
     return CheckItem("focal length", "good", f"{min(told)} px, from EXIF")
@@ -198,8 +198,8 @@ def _sharp(seen: Inspection, kept: NDArray[np.int64]) -> CheckItem:
     usual = float(np.nanmedian(widths))
     soft = [seen.shots[i].name for i in kept[blurred_images(widths)]]
     if soft:
-        return CheckItem("sharpness", "improve", f"{len(soft)} blurred more than the others ({usual:.1f} px): "
-                         f"{', '.join(soft[:4])}", "take them again: fix the focus, expose shorter or from a stand")  # fmt: skip
+        found = f"{len(soft)} blurred more than the others ({usual:.1f} px): {', '.join(soft[:4])}"
+        return CheckItem("sharpness", "improve", found, "take them again: fix the focus, expose shorter, use a stand")
     if usual > 3:
         return CheckItem("sharpness", "improve", f"edges are {usual:.1f} px wide in all",
                          "focus, close the aperture; or save time with a smaller --max-size")  # fmt: skip
@@ -249,7 +249,8 @@ def _mask(
     if found.confidence == 0.0:
         return CheckItem("mask", "missing", found.notes[0], "paint mask.png, white on the object"), found.mask
     if found.confidence < 0.9:
-        return CheckItem("mask", "improve", f"{said}, but unsure", "use a dark background, or paint mask.png"), found.mask
+        advice = "use a dark background, or paint mask.png"
+        return CheckItem("mask", "improve", f"{said}, but unsure", advice), found.mask
     return CheckItem("mask", "good", said, "look at it (--out); a mask.png overrides it"), found.mask
 
 
@@ -263,7 +264,7 @@ def ball_area(ball: Ball, shape: tuple[int, int]) -> NDArray[np.bool_]:
     return area > 0
 
 
-def _lights(  # noqa: PLR0913  (what a light may come from)
+def _lights(
     folder: Path, layout: Layout, capture: CaptureFile, seen: Inspection, images: NDArray[np.float32],
     kept: NDArray[np.int64], ball: Ball | None,
 ) -> tuple[CheckItem, Coverage | None]:  # fmt: skip
@@ -289,4 +290,5 @@ def _lights(  # noqa: PLR0913  (what a light may come from)
     found_text = f"{source}: {len(coverage.polar_deg)} directions, {coverage.cone_deg:.0f} degrees off the axis"
     if coverage.condition < 0.05:
         return CheckItem("lights", "bad", found_text, "; ".join(coverage.advice)), coverage
-    return CheckItem("lights", "improve" if coverage.advice else "good", found_text, "; ".join(coverage.advice)), coverage
+    state: State = "improve" if coverage.advice else "good"
+    return CheckItem("lights", state, found_text, "; ".join(coverage.advice)), coverage
