@@ -24,7 +24,7 @@ _TOLERANCE = 1e-4
 _MODEL_PIXELS = 400.0
 """Pixels whose misfit counts as one observation: neighbours share what Lambert's model gets wrong (rendered objects and
 photographs have errors of 0.3 to 3 times what a fifth of this states)."""
-_LEAST_MISFIT = 0.005
+_LEAST_MISFIT = 0.002
 UNDETERMINED = 0.14
 """Relative standard deviation of an intensity above which the intensities count as not determined."""
 
@@ -90,7 +90,7 @@ def estimate_intensities(observations: PixelObservations, cells: int = 4500) -> 
     >>> e = np.exp(random.uniform(-0.5, 0.5, (12, 3))).astype(np.float32)
     >>> image = np.maximum(n @ l.T, 0)[..., None] * e
     >>> pixels = PixelObservations(PixelGrid(np.ones((20, 20), bool)), image, np.ones((400, 12), np.uint8), l,
-    ...                            np.ones((12, 3), np.float32), -np.ones((400, 1)) * [[0, 0, 1]], 1e-4)
+    ...                            np.ones((12, 3), np.float32), np.tile(np.float32([0, 0, -1]), (400, 1)), 1e-4)
     >>> found = estimate_intensities(pixels)
     >>> bool(np.ptp(np.log(found.intensities / e), axis=0).max() < 1e-3), found.determined
     (True, True)

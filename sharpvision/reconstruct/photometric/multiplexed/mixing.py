@@ -14,7 +14,7 @@ _DARK = 0.05
 def mixing_from_photographs(
     photographs: NDArray, mask: NDArray[np.bool_], lights: NDArray, name: str = "calibration"
 ) -> NDArray[np.float64]:
-    """M (3, 3) from photographs (3, H, W, 3) of one object of one colour, photograph k under light k of `lights` (3, 3).
+    """M (3, 3) from photographs (3, H, W, 3) of one object of one colour, photograph k under light k of `lights`.
 
     Column k has the colour of photograph k (robust rank one); its length is the light's strength e_k, from
 
