@@ -59,7 +59,7 @@ def timed(
 ) -> tuple[Solution, float]:
     """The solution and the seconds from loaded observations to values in memory, kernels compiled.
 
-    Raises `SolveFailed` where the solve diverged or was ill-posed: its numbers would say nothing.
+    Raises `SolveFailed` where the solve diverged, or was ill-posed under known lights: its numbers would say nothing.
     """
     from sharpvision.data.observations import MemorySource
     from sharpvision.solvers.solution import Status
@@ -70,7 +70,8 @@ def timed(
     start = time.perf_counter()
     solution = solve(loaded, method, seed, residual)
     seconds = time.perf_counter() - start
-    if solution.status in (Status.DIVERGED, Status.ILL_POSED):
+    failed = (Status.DIVERGED,) if method == "uncalibrated" else (Status.DIVERGED, Status.ILL_POSED)
+    if solution.status in failed:  # that the photographs leave the shape open is an answer where the lights are unknown
         solution.raise_if_failed()
     return solution, seconds
 
@@ -130,6 +131,8 @@ def scores(solution: Solution, observations: PhotometricObservations) -> dict[st
         found["unexplained_percent"] = 100.0 * float(solution.explained["neither"])
     if observations.calibration == "full":
         found |= light_errors(solution, observations)
+    if "ambiguity_resolved_by" in solution.figures:
+        found["ill_posed"] = float(solution.status == "ill_posed")
     if "inverse_light_distance" in solution.values:
         found["inverse_distance_per_side"] = float(solution.values["inverse_light_distance"])
     for name, value in found.items():
