@@ -23,6 +23,7 @@ HIGH_PASS = 2.0
 _SCHEDULE = ((6.0, 6), (3.0, 4), (2.0, 4), (1.0, 40))
 _POLISH = ((1.0, 12),)
 _TOLERANCE = 0.003
+_DAMPING = 1e-4
 
 
 @dataclass(frozen=True)
@@ -88,20 +89,38 @@ def fit_motion(
     """
     scaled = _equally_bright(images)
     parameters = start - start.mean(0)
-    step_before = None
     for width, iterations in _POLISH if polish else _SCHEDULE:
-        for index in range(iterations):
-            step, _ = _Linearised(scaled, parameters, high_pass).step(width)
-            factor = 1.0
-            if step_before is not None and index % 3 == 2:  # the slow mode's geometric series, summed (Aitken)
-                ratio = float((step * step_before).sum() / max((step_before**2).sum(), 1e-12))
-                factor = 1.0 / (1.0 - min(max(ratio, 0.0), 0.85))
-            parameters = parameters + np.clip(factor * step, -1.5, 1.5)
-            step_before = step if factor == 1.0 else None
-            if np.abs(step).max() < _TOLERANCE:
-                break
+        parameters = _descend(scaled, parameters, high_pass, width, iterations)
     linearised = _Linearised(scaled, parameters, high_pass)
     return MotionFit(parameters, linearised.step(1.0)[1], linearised.misfit())
+
+
+def _descend(
+    images: Floats, parameters: NDArray[np.float64], high_pass: float, width: float, iterations: int
+) -> NDArray[np.float64]:
+    """Damped Gauss-Newton steps at one width of the loss; a step that raises the residuals is taken back and damped."""
+    best, level, damping = _Linearised(images, parameters, high_pass), np.inf, _DAMPING
+    before: NDArray[np.float64] | None = None
+    here, present = parameters, best
+    for index in range(iterations):
+        step, _, sigma = present.step(width, damping)
+        if sigma > 1.02 * level:
+            damping, before = 10 * damping, None
+            here, present = parameters, best
+            step, _, sigma = present.step(width, damping)
+        else:
+            parameters, best, level = here, present, min(sigma, level)
+            damping = max(damping / 3, _DAMPING)
+        factor = 1.0
+        if before is not None and index % 3 == 2:  # the slow mode's geometric series, summed (Aitken)
+            ratio = float((step * before).sum() / max((before**2).sum(), 1e-12))
+            factor = 1.0 / (1.0 - min(max(ratio, 0.0), 0.85))
+        before = step if factor == 1.0 else None
+        if np.abs(step).max() < _TOLERANCE:
+            break
+        here = here + np.clip(factor * step, -1.5, 1.5)
+        present = _Linearised(images, here, high_pass)
+    return parameters
 
 
 def _equally_bright(images: Floats) -> Floats:
@@ -145,8 +164,11 @@ class _Linearised:
         self.block = (row * _BLOCKS // height) * _BLOCKS + column * _BLOCKS // width
         self.count, self.kinds = count, len(columns)
 
-    def step(self, width: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """A Gauss-Newton step (N, K), mean zero, and the standard deviation of the shift (N,) in pixels."""
+    def step(
+        self, width: float, damping: float = _DAMPING
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+        """A Gauss-Newton step (N, K), mean zero, the standard deviation of the shift (N,) in pixels, and the residuals'
+        median deviation here."""
         weight, inverse, residual = self._weights(width)
         lights, rank = self.lights, self.lights.shape[1]
         weighted = np.tile(weight, (self.kinds, 1)) * self.jacobian
@@ -165,12 +187,13 @@ class _Linearised:
         gradient = scores.sum(1, dtype=np.float64)
         gauge = np.kron(np.eye(self.kinds), np.ones((self.count, self.count)) / self.count)
         stiffness = np.trace(normal) / len(normal)
-        solved = np.linalg.inv(normal + stiffness * (gauge + 1e-5 * np.eye(len(normal))))
+        solved = np.linalg.inv(normal + stiffness * (gauge + damping * np.eye(len(normal))))
         step = (solved @ gradient).reshape(self.kinds, self.count).T
         parts = np.stack([scores[:, self.block == b].sum(1) for b in np.unique(self.block)])
         parts = (parts - parts.mean(0)) @ solved
         variance = (parts**2).sum(0).reshape(self.kinds, self.count)[:2].sum(0) / 2
-        return step - step.mean(0), np.sqrt(variance)
+        sigma = 1.4826 * float(np.median(np.abs(residual[:, ::4])))
+        return step - step.mean(0), np.sqrt(variance), sigma
 
     def misfit(self) -> NDArray[np.float64]:
         """Median deviation (N,) of the residuals, in units of the local contrast."""
