@@ -81,7 +81,7 @@ def _solve(request: Request, observations: PhotometricObservations) -> Solution:
         from sharpvision.kernels.compiled import precompile
 
         with Console(stderr=True).status("compiling kernels (some seconds, the first time only)"):
-            precompile()
+            precompile(bundles=request.method == "uncalibrated")
     pixels, images = int(observations.mask.sum()), observations.light_count
     title = f"{observations.name}, {images} images of {pixels:,} pixels"
     estimate = estimated_seconds(request.method, pixels, images)
