@@ -39,6 +39,7 @@ LEAST_MIXING = 0.02
 """Smallest over largest singular value of the mixing matrix below which two lights have the same colour."""
 SATURATION = 0.98
 _DEG_68 = 1.515 * 180.0 / np.pi
+_MANY_PAINTS = 4
 _FLOOR_DEG, _UNKNOWN_DEG = 0.5, 90.0
 
 
@@ -220,6 +221,9 @@ def _notes(state: MultiplexedState, black: NDArray) -> list[str]:
     one_colour = count == 1 or float(np.abs(chroma - chroma[0]).max()) < 0.02
     kinds = "one colour" if count == 1 else f"{count} paints" + (" of one chromaticity" if one_colour else "")
     notes = [f"the object is taken to have {kinds}, found from this photograph; a finer texture would be read as shape"]
+    if count > _MANY_PAINTS:
+        notes.append(f"{count} paints are many for one photograph: broad highlights on several colours are taken for "
+                     "paints of their own, and the normals there may be tens of degrees off")  # fmt: skip
     loose = [k for k in range(count) if state.albedo_std[k] > 0.1]
     if loose:
         notes.append("the albedo varies within a paint: only its chromaticity is taken as constant there, and pixels "
