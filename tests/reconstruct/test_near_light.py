@@ -187,10 +187,10 @@ def test_an_interrupt_while_the_last_depth_is_made_leaves_the_one_before(monkeyp
         model.place(state, 2.0 * state["depth"])
         raise KeyboardInterrupt
 
-    def last_depth_interrupted(result):
+    def last_depth_interrupted(result, seed):
         with monkeypatch.context() as patch:
             patch.setattr(near_solution, "anchor_depth", interrupted)
-            last_depth(result)
+            last_depth(result, seed)
 
     monkeypatch.setattr(near_solution, "_last_depth", last_depth_interrupted)
     surface = sphere()

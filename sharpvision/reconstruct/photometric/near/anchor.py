@@ -41,6 +41,8 @@ PLACES_KNOWN = 0.01
 """Share of their distance to which the lamps' places are taken to be known, for the depth's stated deviation."""
 
 DRAWS = 5
+SHAPE_FOLLOWS = 2.5
+"""What a shape that follows the wrong places adds to one Newton step of the scale: measured on the path-traced rig."""
 
 UNDETERMINED = 0.1
 """Standard deviation of the log scale above which the lamps are taken to be too far to tell the distance."""

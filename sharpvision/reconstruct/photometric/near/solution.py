@@ -10,6 +10,7 @@ import numpy as np
 from sharpvision.data.observations import PhotometricObservations
 from sharpvision.reconstruct.photometric.maps import DepthMap, as_image
 from sharpvision.reconstruct.photometric.near.anchor import (
+    SHAPE_FOLLOWS,
     UNDETERMINED,
     anchor_depth,
     depth_profile,
@@ -51,7 +52,7 @@ def solve_near(observations: PhotometricObservations, options: PhotometricOption
     order = best_order(NearSurfaceModel(pixels.on(pixels.grid.reduced(settings.reduced_pixels)), settings, rig))
     result = solve_physics(pixels, replace(options, light_distance="fit"), settings, near_scheme(rig, options.seed))
     if result.status in (Status.CONVERGED, Status.STEP_LIMIT):
-        _last_depth(result)
+        _last_depth(result, options.seed)
         _judge(result, rig, order, observations.length_unit)
     solution = physics_solution(observations, result, _depth(observations, result))
     told = result.state["scale_std"] <= UNDETERMINED
@@ -61,11 +62,13 @@ def solve_near(observations: PhotometricObservations, options: PhotometricOption
     return solution
 
 
-def _last_depth(result: PhysicsResult) -> None:
-    """The depth of the final normals; Ctrl-C leaves the one before."""
+def _last_depth(result: PhysicsResult, seed: int) -> None:
+    """The depth of the final normals, and how well its scale is known; Ctrl-C leaves the one before."""
     model, before = cast(NearSurfaceModel, result.model), dict(result.state)
     try:
         model.integrate(result.state)
+        of_places = scale_std_of_places(*model.reduced(result.state), seed)
+        result.state["scale_std_of_places"] = SHAPE_FOLLOWS * of_places
         anchor_depth(model, result.state)
     except KeyboardInterrupt:
         result.state = before
