@@ -55,7 +55,8 @@ PUBLIC = {
     ],
     "illumination": [
         "Ambient", "COSINE_LOBE", "DISTRIBUTED_LIGHTS", "Directional", "DistributedLight", "Incidence", "LIGHTS",
-        "Light", "Point", "SphericalHarmonics", "directional_incidence", "point_incidence", "sh_basis", "sh_project",
+        "Led", "Light", "Point", "SphericalHarmonics", "directional_incidence", "led_incidence", "point_incidence",
+        "sh_basis", "sh_project",
     ],
     "materials": [
         "GGX", "Lambert", "LobeMixture", "LobeWeights", "Lobes", "MATERIALS", "Map", "Material",
@@ -68,16 +69,19 @@ PUBLIC = {
         "integrability_energy", "slopes", "total_variation",
     ],
     "reconstruct": [
-        "FitFilm", "ImageModel", "IntegrationSettings", "LightSettings", "Photographs", "PoseSettings",
-        "SceneFitSettings", "ShapeSettings", "ShapeStage", "TextureSettings", "fit_light", "fit_pose", "fit_scene",
-        "fit_shape", "fit_texture", "integrate_normals", "photometric_stereo",
+        "Capture", "CaptureOptions", "FitFilm", "ImageModel", "IntegrationSettings", "LightSettings", "Photographs",
+        "PoseSettings", "SceneFitSettings", "ShapeSettings", "ShapeStage", "TextureSettings", "fit_light", "fit_pose",
+        "fit_scene", "fit_shape", "fit_texture", "integrate_normals", "photometric_stereo", "prepare_capture",
     ],
     "reconstruct.photometric.options": ["METHODS", "PhotometricOptions"],
     "rendering.backends": ["BACKENDS", "Backend", "Fragments", "PyTorch3D", "Warp"],
     "rendering.backends.pytorch3d_structures": ["cameras_of", "from_meshes", "meshes_of", "view_of"],
     "report": ["OutputFolder", "as_json", "result", "score", "write", "write_files", "written_to"],
     "residuals": ["ReflectanceResidual", "reflectance_features"],
-    "sensor": ["Photograph", "Sensor", "SensorSettings", "expose", "noise_variance", "quantise", "saturated"],
+    "sensor": [
+        "LINEAR", "Photograph", "ResponseCurve", "SRGB", "Sensor", "SensorSettings", "expose", "noise_variance",
+        "quantise", "saturated",
+    ],
     "solvers": [
         "Alternation", "Block", "BlockDescentSettings", "BlockUpdate", "Bounds", "Cauchy", "FirstOrder", "GemanMcClure",
         "Huber", "LargeSteps", "LeastSquares", "LevenbergMarquardt", "Prior", "Problem", "PseudoHuber", "Residual",

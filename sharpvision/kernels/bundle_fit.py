@@ -174,12 +174,7 @@ def eliminate_pixels(
     r1 = (g1 - wp.dot(u1, ug)) / l11
     r2 = (g2 - wp.dot(u2, ug) - l21 * r1) / l22
     out.lower[p] = wp.vec3(l11, l21, l22)
-    right = vec8()
-    for k in range(6):
-        right[k] = ug[k]
-    right[6] = r1
-    right[7] = r2
-    out.right[p] = right
+    out.right[p] = vec8(ug[0], ug[1], ug[2], ug[3], ug[4], ug[5], r1, r2)
     for j in range(data.lights.shape[0]):
         w = data.weight[p, j]
         if w > 0.0:
