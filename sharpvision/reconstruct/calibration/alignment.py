@@ -18,8 +18,8 @@ _LEAST_STD = 0.08
 """Standard deviation in pixels below which none is claimed: what photographs from a tripod seem to move by."""
 _DISAGREEMENT = 1.5
 """Standard deviations that make the difference between the results in two bands of frequency."""
-_GAIN = 1.04
-"""Factor by which its misfit must fall for an image to have moved; shading alone gains up to 1.03."""
+_GAIN = 1.06
+"""Factor by which its misfit must fall for an image to have moved; shading and mirror balls alone gain up to 1.04."""
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ def _stored(seen: Inspection, capture: CaptureFile) -> CheckItem:
     kind = f"JPEG or HEIC, {depth}" if seen.jpeg else depth
     if capture.response == "unknown":
         return CheckItem("response", "missing", f"{kind}; the camera's response is unknown",
-                         "it will be estimated; better: RAW, or a folder of exposures (--exposures-folder)")  # fmt: skip
+                         "it will be estimated; better: RAW, or --exposures-folder")  # fmt: skip
     if capture.response is not None:
         named = capture.response if isinstance(capture.response, str) else "a curve"
         return CheckItem("response", "good", f"{kind}; {named}, from capture.json")
