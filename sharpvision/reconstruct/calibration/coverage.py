@@ -17,7 +17,7 @@ class Coverage:
 
     `polar_deg` (N,): angle to the viewing axis, 0 behind the camera; `azimuth_deg` (N,): anticlockwise from the right
     as the camera sees it; `cone_deg`: median polar angle; `gap_deg`: the largest empty sector of azimuth about the
-    lights' middle; `condition`: smallest over largest singular value of the directions, zero where they span no space;
+    viewing axis; `condition`: smallest over largest singular value of the directions, zero where they span no space;
     `advice`, empty where all is well.
     """
 
