@@ -122,7 +122,7 @@ class Team:
         self._words[LOOKS], self._words[YIELD] = _LOOKS, _yield_address()
         self._taken = threading.Lock()
         self._asleep, self._bells = [False] * size, [threading.Semaphore(0) for _ in range(size)]
-        self._leaving = False
+        self._leaving = self._posted = False
         self._run, self._help = (_call_of(kernel, self._words.ctypes.data) for kernel in (_run, _help))
         self._threads = [
             threading.Thread(target=self._wait, args=[i], name=f"sharpvision-{i}", daemon=True) for i in range(size)
@@ -134,7 +134,10 @@ class Team:
     def _wait(self, number: int) -> None:
         while not self._leaving:
             self._asleep[number] = True
-            self._bells[number].acquire()
+            # The caller posts before it looks who sleeps: it rings, or this thread, late to bed, sees what was posted.
+            if not self._posted:
+                self._bells[number].acquire()
+            self._asleep[number] = False
             self._help()
 
     def leave(self) -> None:
@@ -162,12 +165,14 @@ class Team:
             kept = ctypes.create_string_buffer(arguments, -(-len(arguments) // 8) * 8)
             words[CODE : BAND + 1] = code, ctypes.addressof(kept), len(arguments), items, band
             words[BOUNDS : BOUNDS + 3] = np.frombuffer(bounds, np.int64)
+            self._posted = True
             for number in range(min(len(self._bells), (items - 1) // band)):
                 if self._asleep[number]:
                     self._asleep[number] = False
                     self._bells[number].release()
             self._run()
         finally:
+            self._posted = False
             self._taken.release()
         return True
 
