@@ -1,4 +1,4 @@
-"""`sharpvision capture check FOLDER`: what a folder of photographs has and lacks, before anything is solved."""
+"""`sharpvision capture`: `check`, what a folder of photographs has and lacks; `lamps`, where lamps nearby stand."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sharpvision.cli.exits import BAD_INPUT, Interruption, ends_well, stdout_for
 
 if TYPE_CHECKING:
     from sharpvision.reconstruct.capture.check import CaptureCheck
+    from sharpvision.reconstruct.capture.lamps import Lamps
 
 capture = typer.Typer(help="Look at photographs before they are solved.", no_args_is_help=True)
 _STYLES = {"good": "green", "improve": "yellow", "missing": "magenta", "bad": "red"}
@@ -43,6 +44,62 @@ def check(
         else:
             _table(found, out)
     return 0 if found.usable else BAD_INPUT
+
+
+@capture.command()
+@ends_well
+def lamps(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Photographs of two mirror balls under the lamps.")],
+    radius: Annotated[str, typer.Option(metavar="R[,R]", help="Of the balls, left to right, in the length unit.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write, such as photos/owl/lights.json.")],
+    focal: Annotated[
+        float | None, typer.Option(metavar="PX", min=1e-6, help="Focal length; else capture.json or EXIF.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier FILE.")] = False,
+) -> int:
+    """Where lamps nearby stand, by what two mirror balls of known radius reflect; written as lights.json."""
+    radii = _radii(radius)
+    with Interruption(), stdout_for_results():
+        from rich.console import Console
+
+        from sharpvision.data.lights_file import write_lights_file
+        from sharpvision.data.whole_file import check_free
+
+        check_free(out, overwrite, "choose another --out, or add --overwrite")
+        with Console(stderr=True).status("reading photographs, finding the balls"):
+            from sharpvision.reconstruct.capture.lamps import find_lamps
+
+            found = find_lamps(folder, radii, focal)
+        write_lights_file(out, found.lights, overwrite)
+    _lamp_table(found, out)
+    return 0
+
+
+def _radii(text: str) -> list[float]:
+    """Two radii from `R` or `R,R`."""
+    try:
+        radii = [float(part) for part in text.split(",")]
+    except ValueError:
+        radii = []
+    if len(radii) not in (1, 2) or not all(0 < value < float("inf") for value in radii):
+        raise typer.BadParameter("expected one radius above zero, or two with a comma between", param_hint="--radius")
+    return radii if len(radii) == 2 else radii * 2
+
+
+def _lamp_table(found: Lamps, out: Path) -> None:
+    """The lamps' places, as the file has them, and what they are uncertain by."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from sharpvision.core.frames import opencv_from_opengl
+
+    unit = found.lights.length_unit
+    table = Table("lamp", *(f"{axis} ({unit})" for axis in "xyz"), f"std ({unit})", title_justify="left")
+    for number, (place, std) in enumerate(zip(found.positions.positions, found.positions.std, strict=True), 1):
+        table.add_row(str(number), *(f"{value:.1f}" for value in opencv_from_opengl(place) + 0.0), f"{std:.2g}")
+    console = Console()
+    console.print(table)
+    console.print(f"lights     {out}", soft_wrap=True, markup=False)
 
 
 def _check(folder: Path, mask: Path | None, out: Path | None, overwrite: bool) -> CaptureCheck:
