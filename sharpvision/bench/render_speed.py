@@ -116,6 +116,12 @@ def _raster(case: Case) -> Measurement:
 def _fit_step(case: Case) -> Measurement:
     triangles, given = case.settings["triangles"], case.source["peers"]
     step = fit_step(triangles, SIZE)
+    alone, together = [], []
+    for _ in range(3):  # in turn, as what else the machine does comes and goes
+        with_threads(1, 1)
+        alone += milliseconds(step, 15)
+        with_threads(2, case.settings["torch_threads"])
+        together += milliseconds(step, 15)
     peers: dict[str, Any] = {}
     if "deodr" in given:
         peers["deodr"] = lambda: _times(peer_answer("deodr", given["deodr"], triangles, SIZE, 15))
@@ -127,12 +133,6 @@ def _fit_step(case: Case) -> Measurement:
     if "pytorch3d" in given and triangles == SMALL:
         peers["pytorch3d"] = lambda: _times(_pytorch3d(given["pytorch3d"], triangles))
     medians = in_turn(step, peers, 15)
-    alone, together = [], []
-    for _ in range(3):  # in turn, as what else the machine does comes and goes
-        with_threads(1, 1)
-        alone += milliseconds(step, 15)
-        with_threads(2, case.settings["torch_threads"])
-        together += milliseconds(step, 15)
     one, two = statistics.median(alone), statistics.median(together)
     metrics = {"forward_backward_ms": medians["ours"], "one_thread_ms": one, "two_thread_speedup": one / two}
     for name in peers:
