@@ -164,9 +164,54 @@ def fits(rows: list[dict]) -> str:
     return table(["fit", "result", "s"], body)
 
 
+def worst(rows: list[dict], case: str, name: str) -> dict | None:
+    found = [row for row in rows if row["suite"] == "calibration" and row["case"] == case]
+    return max(found, key=lambda row: row["metrics"][name], default=None)
+
+
+def own_photographs(rows: list[dict]) -> str:
+    body = []
+    for method in ("uncalibrated", "semicalibrated"):
+        for name in ("ball", "cat", "reading"):
+            row = pick(rows, suite="photometric", case=name, method=method, light_count=96)
+            if row is not None:
+                lights = metric(row, "light_error_deg", "; lights {:.2f}°") if method == "uncalibrated" else ""
+                body.append([f"{name}, `{method}`, 96 lights", f"{error(row)}°{lights}", f"{row['seconds']:.0f}"])
+    others = {
+        "gray sphere, lights from a chrome one, response unknown": (
+            pick(rows, suite="photometric", case="gray"), [("mean_angular_error_deg", "{:.2f}°")]
+        ),
+        "near LEDs, path-traced": (
+            pick(rows, suite="near-light", case="led_rig"),
+            [("mean_angular_error_deg", "{:.2f}°"), ("depth_error_percent", "; depth {:.2f} % of its range"),
+             ("times_better_than_distant", "; {:.0f} times better than as distant lights")],
+        ),
+        "chrome ball without a mask": (
+            pick(rows, suite="calibration", case="chrome_found"), [("centre_error_px", "centre {:.2f} px")]
+        ),
+        "LED positions from two balls": (
+            pick(rows, suite="calibration", case="led_position"),
+            [("position_error_percent", "{:.2f} % of the distance")],
+        ),
+        "response from exposures, worst of five cameras": (
+            worst(rows, "response", "log_response_rms"), [("log_response_rms", "log RMS {:.3f}")]
+        ),
+        "shake of 3 px, largest error left": (
+            worst(rows, "shake", "shift_error_px"), [("shift_error_px", "{:.2f} px")]
+        ),
+    }  # fmt: skip
+    for what, (row, parts) in others.items():
+        if row is not None:
+            body.append([what, "".join(metric(row, *part) for part in parts), f"{row['seconds']:.0f}"])
+    for row in rows:
+        if row["suite"] == "colour-multiplexed":
+            body.append([f"one photograph, three colours: {row['case']}", f"{error(row)}°", f"{row['seconds']:.0f}"])
+    return table(["own photographs", "error", "s"], body)
+
+
 def main(files: list[str]) -> None:
     rows = load(files)
-    parts = (speed, ratios, gradients, fits, diligent, rendered, coverage, integration, scale)
+    parts = (speed, ratios, gradients, fits, diligent, own_photographs, rendered, coverage, integration, scale)
     tables = "\n\n".join(part(rows) for part in parts)
     text = README.read_text()
     block = f"{START}\n\n{tables}\n\n{END}"

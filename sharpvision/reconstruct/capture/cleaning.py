@@ -67,6 +67,9 @@ def cleaned(
     if dark is not None:
         notes += [f"the dark frame was subtracted: {100 * dark.share:.1f} % of the photographs' light", *dark.notes]
     moved = alignment is not None and bool(alignment.moved.any())
+    if moved and alignment is not None and observations.image_names:
+        name = observations.image_names[alignment.reference]
+        notes.append(f"the photographs were moved to where {name} was taken: a mask of your own is to fit that one")
     if dark is None and not moved:
         return replace(observations, notes=tuple(notes)), done
 
