@@ -208,3 +208,20 @@ def test_matrix_from_photographs_of_a_sphere_and_a_black_one():
     alone[1] = 0.0
     with pytest.raises(InputError, match="photograph 2 black"):
         mixing_from_photographs(alone, mask, LIGHTS)
+
+
+def test_normals_of_a_surface_agree_with_it_and_others_do_not() -> None:
+    from sharpvision.bench.rendered_shapes import bumpy
+    from sharpvision.reconstruct.photometric.multiplexed.solve import LEAST_AGREEMENT_DEG, disagreement_deg
+
+    y, x = np.mgrid[:64, :64] / 32.0 - 1.0
+    mask = x**2 + y**2 < 0.9
+    normals = np.where(mask[..., None], bumpy(1).normal(x, y), 0.0).astype(np.float32)
+    assert disagreement_deg(torch.from_numpy(normals), mask) < 0.5 * LEAST_AGREEMENT_DEG
+    bent = normals.copy()  # patches turned against each other, as wrong paints turn them
+    patch = (np.floor(4 * x) + np.floor(4 * y)) % 2 == 0
+    bent[patch, 0] += 0.4
+    bent[~patch, 1] -= 0.4
+    bent /= np.maximum(np.linalg.norm(bent, axis=-1, keepdims=True), 1e-9)
+    bent[~mask] = 0.0
+    assert disagreement_deg(torch.from_numpy(bent), mask) > LEAST_AGREEMENT_DEG

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from sharpvision.data.lights import LEAST_SPREAD
 from sharpvision.data.observations import MemorySource, PhotometricObservations, Validity
+from sharpvision.reconstruct.integration_bilateral import bilateral_depth
+from sharpvision.reconstruct.integration_settings import IntegrationSettings
 from sharpvision.reconstruct.photometric.grid import PixelGrid
 from sharpvision.reconstruct.photometric.maps import Shares, albedo_gauge, as_image, depth_map
 from sharpvision.reconstruct.photometric.multiplexed.estimate import (
@@ -39,6 +41,9 @@ LEAST_MIXING = 0.02
 """Smallest over largest singular value of the mixing matrix below which two lights have the same colour."""
 SATURATION = 0.98
 _DEG_68 = 1.515 * 180.0 / np.pi
+LEAST_AGREEMENT_DEG = 1.8
+"""`disagreement_deg` from which the paints are wrong: 0.6 to 1.2 where normals were right within 5 degrees, 2.4 where
+they were 10 off (rendered)."""
 _MANY_PAINTS = 4
 _FLOOR_DEG, _UNKNOWN_DEG = 0.5, 90.0
 
@@ -83,7 +88,8 @@ def solve_multiplexed(
     (K, 3), `paint` (H, W) its number, -1 outside. The solution's observations are the three images that the lights
     would have made one by one. Gauge: M and all paints trade one factor a channel only where all paints are free; M
     as given is kept. Status ILL_POSED, and no normals, where the lights lie in one plane or have no three colours, or
-    no pixel is lit.
+    no pixel is lit; ILL_POSED with normals that are no surface's (`disagreement_deg`), as where broad highlights on
+    several colours were taken for paints.
 
     >>> n = np.array([0.1, -0.2, -1.0]); n /= np.linalg.norm(n)
     >>> l = np.array([[0.6, 0, -0.8], [-0.6, 0, -0.8], [0, -0.6, -0.8]])
@@ -202,16 +208,33 @@ def _solution(
     settled = turned < np.radians(2.0)
     status = Status.CONVERGED if settled else Status.STEP_LIMIT
     message = "" if settled else f"rounds still turned normals by {np.degrees(turned):.1f} degrees in the mean"
+    apart = disagreement_deg(normals, mask)
     if black.all():
         status, message = Status.ILL_POSED, "every pixel inside the mask is black"
+    elif apart > LEAST_AGREEMENT_DEG:
+        status, message = Status.ILL_POSED, (
+            f"half of the normals are {apart:.1f} degrees or more off the surface that they integrate to: the paints "
+            "found are not the object's (broad highlights on several colours, or a texture)"
+        )
     history = [Step(cost, float("nan"), change, float("nan"), 0.0, "round")
                for cost, change in zip(state.costs, state.changes, strict=True)]  # fmt: skip
     return Solution(
         "multiplexed", status, message, values, {"normals": as_image(mask, spread)}, history, shares.explained(),
         {**depth.figures, "albedo_scale": "relative", "light_distance_mask_sides": "infinite", "learned_parameters": 0,
-         "paints": len(state.paints)},
+         "paints": len(state.paints), "normals_off_their_surface_deg": apart},
         notes=[*_notes(state, black), *depth.notes], observations=observations,
     )  # fmt: skip
+
+
+def disagreement_deg(normals: torch.Tensor, mask: NDArray) -> float:
+    """Median angle between normals (H, W, 3) and those of the surface, with steps, that they integrate to.
+
+    Three numbers a pixel leave the paints no check but this: a wrong one bends normals that no surface has.
+    """
+    settings = IntegrationSettings(method="bilateral", k=4.0, min_nz=0.12, max_steps=20, tolerance=1e-3)
+    own = bilateral_depth(normals.numpy(), mask, weights=None, initial=None, settings=settings).own_normals[mask]
+    cosine = np.clip((own * normals.numpy()[mask]).sum(-1), -1.0, 1.0)
+    return float(np.degrees(np.median(np.arccos(cosine))))
 
 
 def _notes(state: MultiplexedState, black: NDArray) -> list[str]:
