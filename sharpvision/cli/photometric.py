@@ -118,6 +118,11 @@ def photometric(  # noqa: PLR0913  (a command has as many parameters as options)
         typer.Option(metavar="X,Y,W,H", callback=numbers("--gray-card", "X,Y,W,H"),
                      help="Matte card in the picture, for the lights' intensities."),
     ] = None,
+    matte_ball: Annotated[
+        str | None,
+        typer.Option(metavar="X,Y,R", callback=numbers("--matte-ball", "X,Y,R"),
+                     help="Matte ball in the picture, for the lights' intensities."),
+    ] = None,
     dark_frame: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Photograph with the lamp off; else dark.* in FOLDER.")
     ] = None,
@@ -158,7 +163,7 @@ def photometric(  # noqa: PLR0913  (a command has as many parameters as options)
         read = ReadOptions(light_count, None if made else mask, values, max_size, focal, method.lights)
         options = CaptureOptions(
             read, _numbers(ball), ball_folder, _numbers(gray_card, round), dark_frame, made, align, exposures_folder,
-            remember,
+            remember, _numbers(matte_ball),
         )
         return prepare_capture(folder, options, progress)
 

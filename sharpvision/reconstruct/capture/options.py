@@ -24,7 +24,7 @@ class CaptureOptions:
     x, y, w, h of a matte card; `dark_frame`: a photograph with the lamp off; `made_mask`: "auto" finds the object
     though there may be a mask, "whole" takes the whole image; `align`: undo the camera's shake;
     `exposures_folder`: exposures of one still scene, for the camera's response; `remember`: write what was learned into
-    the folder.
+    the folder; `matte_ball`: x, y and radius of a matte ball of one colour, for the lights' intensities.
     """
 
     read: ReadOptions = field(default_factory=ReadOptions)
@@ -36,6 +36,7 @@ class CaptureOptions:
     align: bool | None = None
     exposures_folder: str | Path | None = None
     remember: bool = True
+    matte_ball: Circle | None = None
 
     def checked(self) -> CaptureOptions:
         """Itself; `InputError` for values out of range or at odds."""
@@ -45,6 +46,9 @@ class CaptureOptions:
             numbers = all(math.isfinite(value) for value in self.ball)
             if not (len(self.ball) == 3 and numbers and self.ball[2] > 0):
                 raise InputError("--ball", "X,Y,R in pixels, R above zero, or auto", _listed(self.ball), "correct it")
+        matte = self.matte_ball
+        if matte is not None and not (all(math.isfinite(value) for value in matte) and matte[2] > 0):
+            raise InputError("--matte-ball", "X,Y,R in pixels, R above zero", _listed(matte), "correct it")
         card = self.gray_card
         if card is not None and not (len(card) == 4 and min(card[:2]) >= 0 and min(card[2:]) >= 1):
             raise InputError("--gray-card", "X,Y,W,H in pixels, not negative, W and H at least 1", _listed(card),

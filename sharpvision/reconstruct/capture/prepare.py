@@ -31,7 +31,12 @@ from sharpvision.reconstruct.capture.options import CaptureOptions
 from sharpvision.reconstruct.capture.remember import MASK, learned, remember_capture
 from sharpvision.reconstruct.capture.response import response_of_capture, response_of_exposures
 from sharpvision.reconstruct.capture.stack import Images, analysis_shape, small_images
-from sharpvision.reconstruct.capture.strengths import card_intensities, highlight_intensities, with_intensities
+from sharpvision.reconstruct.capture.strengths import (
+    card_intensities,
+    highlight_intensities,
+    matte_ball_intensities,
+    with_intensities,
+)
 from sharpvision.sensor.response_curve import ResponseCurve
 
 SHAKEN = 0.5
@@ -165,6 +170,8 @@ class _Preparation:
         unknown = self._needs_ball() or self.asked.gray_card is not None or bool((lit.light_intensities == 1).all())
         if self.settled.gray_card is not None and unknown and lit.light_directions.isfinite().all():
             return card_intensities(lit, self.settled.gray_card, self._scale(lit))
+        if self.asked.matte_ball is not None and lit.light_directions.isfinite().all():
+            return matte_ball_intensities(lit, self.asked.matte_ball, self._scale(lit))
         return None if found is None else highlight_intensities(found)
 
     def _scale(self, observations: PhotometricObservations) -> float:

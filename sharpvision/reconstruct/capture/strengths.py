@@ -1,4 +1,4 @@
-"""Intensities of a capture's lights, from a gray card in the picture or the mirror ball's highlights."""
+"""Intensities of a capture's lights, from a gray card or a matte ball in the picture, or the mirror ball's highlights."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from sharpvision.reconstruct.calibration.intensities import (
     LightIntensities,
     intensities_from_card,
     intensities_from_highlights,
+    intensities_from_matte_ball,
+    sphere_normals,
 )
 from sharpvision.reconstruct.capture.belonging import subset
 from sharpvision.reconstruct.capture.capture import BallFinding
-from sharpvision.reconstruct.capture.options import Rectangle
+from sharpvision.reconstruct.capture.options import Circle, Rectangle
 
 
 def card_intensities(observations: PhotometricObservations, card: Rectangle, scale: float) -> LightIntensities:
@@ -34,6 +36,25 @@ def card_intensities(observations: PhotometricObservations, card: Rectangle, sca
     images, validity = observations.source.read(top, bottom)
     saturated = validity.numpy()[:, :, left:right] == Validity.SATURATED
     return intensities_from_card(images.numpy()[:, :, left:right], saturated, observations.light_directions.numpy())
+
+
+def matte_ball_intensities(observations: PhotometricObservations, ball: Circle, scale: float) -> LightIntensities:
+    """From a matte ball, x, y and radius in pixels of the photographs on disk.
+
+    Raises `InputError` where it does not lie in the picture.
+    """
+    x, y, radius = (value * scale for value in ball)
+    height, width = observations.shape
+    if not (radius >= 4 and radius <= x <= width - radius and radius <= y <= height - radius):
+        raise InputError("--matte-ball", f"a ball within {width / scale:.0f}x{height / scale:.0f} pixels, 8 across",
+                         ",".join(f"{value:g}" for value in ball), "give its centre and radius")  # fmt: skip
+    top, bottom = int(y - radius), min(int(y + radius) + 1, height)
+    normals = sphere_normals((bottom - top, width), (x, y - top, radius))
+    there = (normals != 0).any(-1)
+    images, validity = observations.source.read(top, bottom)
+    saturated = validity.numpy()[:, there] == Validity.SATURATED
+    lights = observations.light_directions.numpy()
+    return intensities_from_matte_ball(images.numpy()[:, there], normals[there], lights, saturated)
 
 
 def highlight_intensities(found: BallFinding) -> LightIntensities | None:
@@ -53,7 +74,7 @@ def with_intensities(
     """
     rows = [int(row) for row in np.flatnonzero(known.found)]
     if len(rows) < 3:
-        raise InputError("--gray-card", "at least 3 photographs in which it tells the light", f"{len(rows)}",
+        raise InputError("light intensities", "at least 3 photographs in which card or ball tells them", f"{len(rows)}",
                          "expose for it, or use --method semicalibrated without it")  # fmt: skip
     strengths = known.intensities[rows]
     lit = replace(

@@ -177,6 +177,7 @@ def test_a_folder_that_cannot_be_written_is_solved_all_the_same(
     (CaptureOptions(ball="auto", ball_folder="x"), "found both"),
     (CaptureOptions(ball=(1.0, 2.0, 0.0)), "--ball: expected X,Y,R .* found 1,2,0"),
     (CaptureOptions(ball=(1.0, float("nan"), 3.0)), "--ball: .* found 1,nan,3"),
+    (CaptureOptions(matte_ball=(9.0, 9.0, 0.0)), "--matte-ball: .* found 9,9,0"),
     (CaptureOptions(gray_card=(-1, 0, 2, 2)), "--gray-card: .* found -1,0,2,2"),
     (CaptureOptions(ball_folder="nowhere"), "nowhere: expected a folder of photographs"),
     (CaptureOptions(exposures_folder="nowhere"), "nowhere: expected a folder of photographs"),
@@ -273,3 +274,20 @@ def test_near_lights_need_no_mask(tmp_path: Path) -> None:
     masked = read_photometric(folder)
     cosine = (capture.observations.light_directions * masked.light_directions).sum(-1)
     assert torch.rad2deg(torch.arccos(cosine.clamp(max=1))).max() < 2
+
+
+def test_intensities_come_from_a_matte_ball() -> None:
+    from sharpvision.data import from_arrays
+    from sharpvision.reconstruct.calibration.intensities import sphere_normals
+    from sharpvision.reconstruct.capture.strengths import matte_ball_intensities
+
+    lights = np.array([[0.0, 0, -1], [0.5, 0.1, -0.9], [-0.4, 0.3, -0.8], [0.1, -0.6, -0.8]])
+    lights /= np.linalg.norm(lights, axis=1, keepdims=True)
+    strengths = np.array([1.0, 0.6, 0.8, 1.3])
+    normals = sphere_normals((60, 80), (30.0, 26.0, 14.0), inside=1.0)
+    images = 0.5 * np.maximum(normals @ lights.T, 0).transpose(2, 0, 1)[..., None] * strengths[:, None, None, None]
+    photographs = from_arrays(torch.from_numpy(images).expand(-1, -1, -1, 3), torch.from_numpy(lights))
+    found = matte_ball_intensities(photographs, (60.0, 52.0, 28.0), 0.5).intensities  # twice as large on disk
+    np.testing.assert_allclose(found / found.mean(0), np.tile(strengths[:, None] / strengths.mean(), 3), rtol=1e-3)
+    with pytest.raises(InputError, match="--matte-ball"):
+        matte_ball_intensities(photographs, (10.0, 52.0, 28.0), 0.5)
