@@ -1,4 +1,4 @@
-"""Intensities of a capture's lights, from a gray card or a matte ball in the picture, or the mirror ball's highlights."""
+"""Intensities of a capture's lights: from a gray card or a matte ball in the picture, or a mirror ball's highlights."""
 
 from __future__ import annotations
 
