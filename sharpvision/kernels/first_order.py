@@ -1,7 +1,7 @@
 """Torch operations out of a value, its gradient and its tangent, for kernels that have first derivatives only.
 
 Gradient and tangent are operations of their own, so that `torch.func`'s `grad`, `jvp`, `jacrev`, `jacfwd` and `vmap` go
-through them; a batch of `vmap` is a loop.
+through them; a batch of `vmap` is a loop. While it is traced, an operation is one of `torch.library` (`custom_ops`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import Function
+from torch.compiler import is_compiling
+
+from sharpvision.kernels.custom_ops import differentiable
 
 Value = Callable[..., tuple[Tensor, ...]]
 """(setting, *inputs) -> (result, *kept): `kept` holds what the derivatives want to use again."""
@@ -20,14 +23,20 @@ Gradient = Callable[..., tuple[Tensor | None, ...]]
 """(setting, wanted, gradient, *inputs, result, *kept) -> gradient to each of the inputs; None where not `wanted`."""
 Tangent = Callable[..., Tensor]
 """(setting, tangents, *inputs, result, *kept) -> change of the result; a tangent is None where an input is fixed."""
+Shapes = Callable[..., list[tuple[int, ...]]]
+"""(setting, *inputs) -> shapes of what `Value` returns, for tracing."""
 
 
-def first_order(name: str, value: Value, gradient: Gradient, tangent: Tangent) -> Callable[..., Tensor]:
+def first_order(
+    name: str, value: Value, gradient: Gradient, tangent: Tangent, shapes: Shapes
+) -> Callable[..., Tensor]:
     """The operation (setting, *inputs) -> result, differentiable once in reverse and in forward mode.
 
-    `setting` is what has no derivative: dataclasses and tuples of tensors and other values. Inputs reach the three
-    functions contiguous. A second derivative raises `RuntimeError`, a batch of settings under `vmap` `ValueError`.
+    `setting` is what has no derivative: dataclasses and tuples of tensors and numbers, so annotated in `value` (see
+    `flattening.Layout`). Inputs reach the three functions contiguous. A second derivative raises `RuntimeError`, a
+    batch of settings under `vmap` `ValueError`. Traced it is `torch.ops.sharpvision.<name>`, in reverse mode only.
     """
+    traced = differentiable(name, value, gradient, shapes)
 
     class Derivative(Function):
         """Both derivatives: `function` of tensors; the indices of those that it returns are found when it runs."""
@@ -93,6 +102,8 @@ def first_order(name: str, value: Value, gradient: Gradient, tangent: Tangent) -
     Derivative.__name__ = Derivative.__qualname__ = f"{name}_derivative"
 
     def operation(setting: Any, *inputs: Tensor) -> Tensor:
+        if is_compiling():
+            return traced(setting, *inputs)
         result: Tensor = Result.apply(setting, *inputs)[0]
         return result
 

@@ -258,4 +258,8 @@ def _tangent(
     return out
 
 
-_operation = first_order("interpolate", _value, _gradient, _tangent)
+def _shapes(setting: _Setting, projected: Tensor, attributes: Tensor) -> list[tuple[int, ...]]:
+    return [(len(setting[0].points), attributes.shape[1])]
+
+
+_operation = first_order("interpolate", _value, _gradient, _tangent, _shapes)

@@ -310,4 +310,8 @@ def _tangent(
     return change
 
 
-_operation = first_order("vertex_normals", _value, _gradient, _tangent)
+def _shapes(setting: tuple[Tensor, Tensor, Corners, Corners], vertices: Tensor) -> list[tuple[int, ...]]:
+    return [(len(setting[2]), 3), (len(setting[2]),)]
+
+
+_operation = first_order("vertex_normals", _value, _gradient, _tangent, _shapes)

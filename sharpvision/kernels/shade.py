@@ -140,4 +140,9 @@ def _tangent(
     return out
 
 
-_operation = first_order("irradiance", _value, _gradient, _tangent)
+def _shapes(setting: _Setting, projected: Tensor, normals: Tensor, form: Tensor) -> list[tuple[int, ...]]:
+    rows, terms = form.shape
+    return [(len(setting[0].points), rows - 1 if terms == 3 else rows)]
+
+
+_operation = first_order("irradiance", _value, _gradient, _tangent, _shapes)

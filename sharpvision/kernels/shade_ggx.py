@@ -137,4 +137,8 @@ def _tangent(setting: _Setting, tangents: list[Tensor | None], *inputs: Tensor) 
     return out
 
 
-_operation = first_order("ggx_directional", _value, _gradient, _tangent)
+def _shapes(setting: _Setting, *inputs: Tensor) -> list[tuple[int, ...]]:
+    return [(len(setting[0].points), setting[2])]
+
+
+_operation = first_order("ggx_directional", _value, _gradient, _tangent, _shapes)

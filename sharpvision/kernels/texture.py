@@ -302,4 +302,8 @@ def _tangent(setting: _Setting, tangents: list[Tensor | None], texels: Tensor, u
     return out
 
 
-_operation = first_order("texture", _value, _gradient, _tangent)
+def _shapes(setting: _Setting, texels: Tensor, uv: Tensor) -> list[tuple[int, ...]]:
+    return [(len(uv), texels.shape[2])]
+
+
+_operation = first_order("texture", _value, _gradient, _tangent, _shapes)

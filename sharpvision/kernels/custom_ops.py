@@ -1,0 +1,145 @@
+"""Operations of kernels as `torch.library` custom operations, for what is traced: `torch.compile`, `torch.export`.
+
+A compiler can't look into a kernel, nor into a `torch.autograd.Function` that launches one, but takes an operation
+whose schema, shapes and gradient are registered. Eager code doesn't come here.
+An operation takes lists of tensors and numbers: `Layout` flattens what the kernels' functions take. It returns tensors
+of its own: those that share memory with another are copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from inspect import signature
+from typing import Any, ParamSpec, TypeVar, get_type_hints
+
+import torch
+from torch import Tensor
+from torch.compiler import is_compiling
+from torch.library import custom_op
+
+from sharpvision.kernels.flattening import Layout
+
+P = ParamSpec("P")
+R = TypeVar("R")
+OPERATIONS: dict[str, Any] = {}
+"""All operations by name, `torch.library.CustomOpDef` each; gradients end in `_backward`."""
+
+
+def traced_query(shapes: Callable[..., Any], numbers: Callable[..., list[int]] | None = None) -> Callable[..., Any]:
+    """Decorates a function of kernels without derivative: while it is traced, it is one operation, of its own name.
+
+    Arguments and result are annotated as `Layout` wants it. `shapes` takes the same arguments and returns a result with
+    the right shapes and types and any content; sizes that depend on content are
+    `torch.library.get_ctx().new_dynamic_size()`. `numbers` takes the arguments and returns the integers in the result.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        hints = get_type_hints(function)
+        result = Layout.of(hints.pop("return"))
+        arguments = Layout.of_tuple(tuple(hints.values()))
+        called: Callable[..., Any] = function
+        defaults = {n: p.default for n, p in signature(function).parameters.items()}
+        name = function.__name__
+
+        def run(tensors: list[Tensor], integers: list[int], reals: list[float]) -> list[Tensor]:
+            with torch.no_grad():
+                found = called(*arguments.put_together((tensors, integers, reals)))
+                return _own(result.take_apart(found)[0], tensors)
+
+        def fake(tensors: list[Tensor], integers: list[int], reals: list[float]) -> list[Tensor]:
+            return result.take_apart(shapes(*arguments.put_together((tensors, integers, reals))))[0]
+
+        operation = OPERATIONS[name] = custom_op(f"sharpvision::{name}", run, mutates_args=())
+        operation.register_fake(fake)
+
+        @wraps(function)
+        def either(*args: P.args, **kwargs: P.kwargs) -> R:
+            if not is_compiling():
+                return function(*args, **kwargs)
+            given = defaults | dict(zip(defaults, args, strict=False)) | kwargs
+            values = list(given.values())
+            tensors, integers, reals = arguments.take_apart(values)
+            fixed = [] if numbers is None else numbers(*values)
+            value: R = result.put_together((operation([t.detach() for t in tensors], integers, reals), fixed, []))
+            return value
+
+        return either
+
+    return decorate
+
+
+def differentiable(
+    name: str, value: Callable[..., Any], gradient: Callable[..., Any], shapes: Callable[..., list[tuple[int, ...]]]
+) -> Callable[..., Tensor]:
+    """The operation (setting, *inputs) -> result with a reverse derivative, to be called while tracing only.
+
+    `value` and `gradient` as in `first_order`; the first parameter of `value` is annotated as `Layout` wants it.
+    `shapes` takes what `value` takes, and returns the shapes of what it returns, which has the inputs' type.
+    """
+    layout = Layout.of(next(iter(get_type_hints(value).values())))
+
+    def run(inputs: list[Tensor], tensors: list[Tensor], integers: list[int], reals: list[float]) -> list[Tensor]:
+        setting = layout.put_together((tensors, integers, reals))
+        return _own(value(setting, *(v.contiguous() for v in inputs)), [*inputs, *tensors])
+
+    def fake(inputs: list[Tensor], tensors: list[Tensor], integers: list[int], reals: list[float]) -> list[Tensor]:
+        setting = layout.put_together((tensors, integers, reals))
+        return [inputs[0].new_empty(shape) for shape in shapes(setting, *inputs)]
+
+    def run_backward(
+        wanted: list[bool], arriving: Tensor, inputs: list[Tensor], outputs: list[Tensor], tensors: list[Tensor],
+        integers: list[int], reals: list[float],
+    ) -> list[Tensor]:  # fmt: skip
+        setting = layout.put_together((tensors, integers, reals))
+        given = (v.contiguous() for v in (arriving, *inputs, *outputs))
+        found = [v for v, want in zip(gradient(setting, wanted, *given), wanted, strict=True) if want]
+        return _own(found, [arriving, *inputs, *outputs, *tensors])
+
+    def fake_backward(
+        wanted: list[bool], arriving: Tensor, inputs: list[Tensor], outputs: list[Tensor], tensors: list[Tensor],
+        integers: list[int], reals: list[float],
+    ) -> list[Tensor]:  # fmt: skip
+        return [v.new_empty(v.shape) for v, want in zip(inputs, wanted, strict=True) if want]
+
+    operation = OPERATIONS[name] = custom_op(f"sharpvision::{name}", run, mutates_args=())
+    operation.register_fake(fake)
+    back = OPERATIONS[f"{name}_backward"] = custom_op(f"sharpvision::{name}_backward", run_backward, mutates_args=())
+    back.register_fake(fake_backward)
+
+    def keep(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
+        values, tensors, ctx.integers, ctx.reals = inputs
+        ctx.counts = len(values), len(tensors)
+        ctx.mark_non_differentiable(*output[1:])
+        ctx.save_for_backward(*values, *tensors, *output)
+
+    def backward(ctx: Any, arriving: list[Tensor]) -> tuple[Any, ...]:
+        values, tensors = ctx.counts
+        saved, wanted = ctx.saved_tensors, list(ctx.needs_input_grad[0])
+        split = saved[:values], saved[values + tensors :], saved[values : values + tensors]
+        found = iter(back(wanted, arriving[0], *(list(v) for v in split), ctx.integers, ctx.reals))
+        # torch tells apart an empty list, which has no gradients, and a list of numbers, which has none.
+        return [next(found) if want else None for want in wanted], [None] * tensors, *(
+            None if numbers else [] for numbers in (ctx.integers, ctx.reals)
+        )
+
+    operation.register_autograd(backward, setup_context=keep)
+
+    def traced(setting: Any, *inputs: Tensor) -> Tensor:
+        result: Tensor = operation(list(inputs), *layout.take_apart(setting))[0]
+        return result
+
+    return traced
+
+
+def _own(found: Any, given: list[Tensor]) -> list[Tensor]:
+    """Contiguous tensors that share no memory with the given ones, nor with one another."""
+    taken = {v.untyped_storage()._cdata for v in given}
+    own = []
+    for tensor in found:
+        tensor = tensor.contiguous()
+        if tensor.untyped_storage()._cdata in taken:
+            tensor = tensor.clone()
+        taken.add(tensor.untyped_storage()._cdata)
+        own.append(tensor)
+    return own
