@@ -1,48 +1,47 @@
 """Rays against a triangle mesh: what is lit, and how much of the sky is seen. Float32, without derivative."""
 
-from functools import cached_property
-from typing import Any, Literal
-
-import numpy as np
 import torch
-import warp as wp
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from sharpvision.core.vectors import unit
-from sharpvision.kernels.dispatch import dispatch, warp_view
-from sharpvision.kernels.launch import compiling, start_warp
-
-start_warp()
+from sharpvision.kernels.ray_hierarchy import RayHierarchy, Tracer
 
 OFFSET = 1e-4
 """Share of the scene's size by which a ray starts off its surface, along itself."""
-Tracer = Literal["auto", "embree", "warp"]
-
-
-@wp.kernel(enable_backward=False)
-def _blocked(
-    first: int, mesh: wp.uint64, origins: wp.array(dtype=wp.vec3), directions: wp.array(dtype=wp.vec3), reach: float,
-    out: wp.array(dtype=wp.uint8),
-):  # fmt: skip
-    i = first + wp.tid()
-    query = wp.mesh_query_ray(mesh, origins[i], directions[i], reach)
-    out[i] = wp.uint8(0)
-    if query.result:
-        out[i] = wp.uint8(1)
 
 
 class Occluders:
-    """A mesh that blocks light: `vertices` (V, 3) and `faces` (F, 3), with a hierarchy of boxes made at the first ray.
+    """A mesh that blocks light, by either side of a face: `vertices` (V, 3) and `faces` (F, 3).
 
-    `tracer`: `embree` (the package embreex, on a CPU, two to three times faster), `warp` (anywhere), or `auto`: embree
-    where it is installed and the mesh is on a CPU. Both block by either side of a face.
+    A hierarchy of boxes is made at the first ray and kept for those that follow. It follows `vertices` where these are
+    changed in place; `at` gives the same faces elsewhere. `faces` are copied.
+    `tracer`: `embree` (the package embreex, on a CPU), `warp` (anywhere; what is kept is refitted as vertices move, not
+    rebuilt), or `auto`: embree where it is installed, the mesh is on a CPU and rays are many beside the faces.
     """
 
     def __init__(self, vertices: Float[Tensor, "v 3"], faces: Int[Tensor, "f 3"], tracer: Tracer = "auto") -> None:
         self.vertices = vertices.detach().float().contiguous()
-        self.faces = faces.to(torch.int32).contiguous()
-        self.tracer = tracer
+        self.tracer: Tracer = tracer
+        self._hierarchy = RayHierarchy(faces)
+
+    @property
+    def faces(self) -> Int[Tensor, "f 3"]:
+        """The faces, int32."""
+        return self._hierarchy.faces
+
+    def at(self, vertices: Float[Tensor, "v 3"]) -> "Occluders":
+        """The same faces with their vertices elsewhere; both share what is kept, and threads may use both at once.
+
+        >>> wall = Occluders(torch.tensor([[-1.0, -1, 1], [3, -1, 1], [-1, 3, 1]]), torch.tensor([[0, 1, 2]]), "warp")
+        >>> ray = torch.zeros(1, 3), torch.tensor([[0.0, 0.0, 1.0]])
+        >>> visible(*ray, 2.0, wall).item(), visible(*ray, 2.0, wall.at(wall.vertices + 5)).item()
+        (False, True)
+        """
+        moved = Occluders.__new__(Occluders)
+        moved.vertices, moved.tracer = vertices.detach().float().contiguous(), self.tracer
+        moved._hierarchy = self._hierarchy
+        return moved
 
     @property
     def offset(self) -> float:
@@ -51,40 +50,10 @@ class Occluders:
             return OFFSET
         return OFFSET * float((self.vertices.amax(0) - self.vertices.amin(0)).norm())
 
-    @cached_property
-    def _embree(self) -> Any:
-        """The scene in Embree, or None."""
-        if self.tracer == "warp" or self.vertices.device.type != "cpu":
-            return None
-        try:
-            from embreex import rtcore_scene
-            from embreex.mesh_construction import TriangleMesh
-        except ImportError:
-            if self.tracer == "embree":
-                raise
-            return None
-        scene = rtcore_scene.EmbreeScene()
-        TriangleMesh(scene, self.vertices.numpy(), self.faces.numpy())
-        return scene
-
-    @cached_property
-    def _warp(self) -> wp.Mesh:
-        with compiling():
-            return wp.Mesh(warp_view(self.vertices, wp.vec3), warp_view(self.faces.reshape(-1)))
-
-    def blocked(self, origins: Tensor, directions: Tensor, reach: float) -> Tensor:
+    def blocked(self, origins: Float[Tensor, "p 3"], directions: Float[Tensor, "p 3"], reach: float) -> Tensor:
         """(P,) bool: a face lies between 0 and `reach` along the ray."""
         origins, directions = origins.float().contiguous(), directions.float().contiguous()
-        if not len(self.faces) or not len(origins):
-            return torch.zeros(len(origins), dtype=torch.bool, device=origins.device)
-        if self._embree is not None:
-            far = np.full(len(origins), min(reach, 3e38), np.float32)
-            hit = self._embree.run(origins.numpy(), directions.numpy(), dists=far, query="OCCLUDED")
-            return torch.from_numpy(hit >= 0)
-        out = torch.empty(len(origins), dtype=torch.uint8, device=origins.device)
-        inputs = [warp_view(origins, wp.vec3), warp_view(directions, wp.vec3), min(reach, 3e38), warp_view(out)]
-        dispatch(_blocked, len(origins), [self._warp.id, *inputs], origins.device)
-        return out.bool()
+        return self._hierarchy.blocked(self.vertices, origins, directions, reach, self.tracer)
 
 
 def visible(

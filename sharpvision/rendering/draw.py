@@ -120,7 +120,7 @@ class _Context:
 
         found.one_pixel_on = one_pixel_on
         if self.settings.shadows:
-            found.visible = visibility_of(self.whole.detach(), topology_of(self.scene).faces)
+            found.visible = visibility_of(self.whole, topology_of(self.scene))
         return found
 
     def _irradiance(self, points: Points, light: nn.Module, gain: Tensor | None) -> Tensor | None:

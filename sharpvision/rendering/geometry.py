@@ -46,9 +46,10 @@ class SurfaceState:
 def topology_of(scene: Scene) -> SceneTopology:
     """The scene's topology; made once and kept with the scene until its faces are replaced."""
     shapes = scene.shape_list
-    key = tuple((id(v), v.device) for s in shapes for v in (s.faces, s.normal_faces, s.uv_faces) if v is not None)
+    key = [v for s in shapes for v in (s.faces, s.normal_faces, s.uv_faces, s.uv)]
     kept = scene.__dict__.get("_topology")
-    if kept is None or kept[0] != key:
+    # The tensors themselves are kept: the id of one that is gone may be another's.
+    if kept is None or len(kept[0]) != len(key) or any(a is not b for a, b in zip(kept[0], key, strict=True)):
         places = plain_values(torch.cat([s.vertices for s in shapes]))
         with torch.no_grad(), outside_transforms():
             kept = (key, _build(shapes, places))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +59,10 @@ class Scene(nn.Module):
         self.shapes = nn.ModuleDict(dict(shapes))
         self.lights = nn.ModuleDict(dict(lights))
         self.background = nn.Parameter(torch.zeros(3) if background is None else background.clone())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and files go without the topology (`geometry.topology_of`), which is made again."""
+        return {name: value for name, value in self.__dict__.items() if name != "_topology"}
 
     @property
     def shape_list(self) -> list[Shape]:

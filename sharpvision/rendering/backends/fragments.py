@@ -65,7 +65,7 @@ def draw_at_centres(backend: Backend, scene: Scene, view: View, window: Window, 
 
     samples = SurfaceSamples(scene, view, topology, state, face, view_index, interpolate)
     if settings.shadows:
-        samples.visible = visibility_of(state.vertices.detach(), topology.faces)
+        samples.visible = visibility_of(state.vertices, topology)
 
     def spread(values: Tensor, empty: float | Tensor) -> Tensor:
         shape = (*met.shape, *values.shape[1:])
