@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.autograd import Function
+from torch.compiler import is_compiling
 
 from sharpvision.kernels.antialias import (
     assemble_image,
@@ -17,6 +18,7 @@ from sharpvision.kernels.antialias import (
     push_edges,
     sweep_edges,
 )
+from sharpvision.kernels.custom_ops import differentiable
 from sharpvision.kernels.raster_types import Plan
 
 FIRST_ORDER = "antialias has first derivatives only"
@@ -48,6 +50,8 @@ def antialias(
     if len(background) not in (1, height * width, plan.sample.numel()):
         allowed = f"1, {height * width} or {plan.sample.numel()}"
         raise ValueError(f"the background must have {allowed} rows, not {len(background)}")
+    if is_compiling():
+        return _traced(plan_tensors(plan), radiance, background, projected)
     image: Tensor = _Antialias.apply(radiance, background, projected, *plan_tensors(plan))
     return image
 
@@ -157,3 +161,25 @@ def _one_by_one(
 def _picked(i: int, in_dims: tuple[int | None, ...], inputs: tuple[Tensor, ...]) -> list[Tensor]:
     """The i-th of a batch."""
     return [v if d is None else v.select(d, i) for v, d in zip(inputs, in_dims, strict=True)]
+
+
+_Setting = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
+"""Of `plan_tensors`."""
+
+
+def _value(setting: _Setting, *inputs: Tensor) -> tuple[Tensor, ...]:
+    return (_Antialias.forward(*inputs, *setting),)
+
+
+def _gradient(
+    setting: _Setting, wanted: tuple[bool, bool, bool], gradient: Tensor, *inputs: Tensor
+) -> tuple[Tensor | None, ...]:
+    found = iter(_AntialiasGradient.forward(wanted, gradient, *inputs[:3], *setting))
+    return tuple(next(found) if want else None for want in wanted)
+
+
+def _shapes(setting: _Setting, *inputs: Tensor) -> list[tuple[int, ...]]:
+    return [(*setting[0].shape, inputs[0].shape[1])]
+
+
+_traced = differentiable("antialias", _value, _gradient, _shapes)

@@ -7,6 +7,7 @@ import warp as wp
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from sharpvision.kernels.custom_ops import traced_query
 from sharpvision.kernels.dispatch import dispatch, warp_view
 from sharpvision.kernels.launch import compiling, start_warp
 
@@ -50,6 +51,24 @@ def closest_points(
     """
     if not len(faces):
         raise ValueError("a mesh without faces has no closest point")
+    found = _closest_faces(points, vertices, faces).long()
+    triangles = vertices[faces.long()[found]].to(points)
+    barycentrics = closest_on_triangles(points.detach(), triangles.detach())
+    position = (triangles * barycentrics[:, :, None]).sum(1)
+    offset = points - position
+    squared = offset.square().sum(-1)
+    apart = squared > 0
+    distance = torch.where(apart, torch.where(apart, squared, 1.0).sqrt(), 0.0)
+    return ClosestPoints(position, distance, found, barycentrics)
+
+
+def _outline(points: Tensor, vertices: Tensor, faces: Tensor) -> Tensor:
+    return torch.empty(points.shape[0], dtype=torch.int32, device=points.device)
+
+
+@traced_query(_outline, name="closest_faces")
+def _closest_faces(points: Tensor, vertices: Tensor, faces: Tensor) -> Tensor:
+    """(P,) int32: the face that is nearest to each point."""
     places = points.detach().float().contiguous()
     corners = vertices.detach().float().contiguous()
     indices = faces.to(torch.int32).contiguous()
@@ -60,15 +79,7 @@ def closest_points(
         mesh = wp.Mesh(warp_view(corners, wp.vec3), warp_view(indices.reshape(-1)))
     inputs = [mesh.id, warp_view(places, wp.vec3), farthest, warp_view(face)]
     dispatch(_closest, len(points), inputs, points.device)
-    found = face.long()
-    triangles = vertices[faces.long()[found]].to(points)
-    barycentrics = closest_on_triangles(points.detach(), triangles.detach())
-    position = (triangles * barycentrics[:, :, None]).sum(1)
-    offset = points - position
-    squared = offset.square().sum(-1)
-    apart = squared > 0
-    distance = torch.where(apart, torch.where(apart, squared, 1.0).sqrt(), 0.0)
-    return ClosestPoints(position, distance, found, barycentrics)
+    return face
 
 
 def closest_on_triangles(points: Float[Tensor, "p 3"], triangles: Float[Tensor, "p 3 3"]) -> Float[Tensor, "p 3"]:

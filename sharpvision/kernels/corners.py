@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Int
 from torch import Tensor
+from torch.compiler import is_compiling
 from torch.utils.weak import WeakIdKeyDictionary
+
+from sharpvision.kernels.custom_ops import traced_query
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +36,8 @@ def corners_of(faces: Int[Tensor, "f 3"], vertices: int | None = None) -> Corner
     >>> corners.first.tolist(), corners.corner.tolist()
     ([0, 1, 3, 5, 6, 6], [0, 1, 4, 2, 3, 5])
     """
+    if is_compiling() and vertices is not None:
+        return _copied(faces, vertices)
     version = 0 if faces.is_inference() else faces._version
     kept = _kept.get(faces)
     if kept is None or kept[0] != version:
@@ -51,3 +56,15 @@ def corners_of(faces: Int[Tensor, "f 3"], vertices: int | None = None) -> Corner
             corner = flat.argsort(stable=True).to(torch.int32) if other is None else other.corner
             found[vertices] = Corners(first, corner)
     return found[vertices]
+
+
+def _outline(faces: Tensor, vertices: int) -> Corners:
+    first, corner = (torch.empty(n, dtype=torch.int32, device=faces.device) for n in (vertices + 1, faces.numel()))
+    return Corners(first, corner)
+
+
+@traced_query(_outline, name="corners_of")
+def _copied(faces: Tensor, vertices: int) -> Corners:
+    """A copy of what is kept: what an operation returns is its caller's."""
+    found = corners_of(faces, vertices)
+    return Corners(found.first.clone(), found.corner.clone())

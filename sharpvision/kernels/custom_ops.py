@@ -26,8 +26,10 @@ OPERATIONS: dict[str, Any] = {}
 """All operations by name, `torch.library.CustomOpDef` each; gradients end in `_backward`."""
 
 
-def traced_query(shapes: Callable[..., Any], numbers: Callable[..., list[int]] | None = None) -> Callable[..., Any]:
-    """Decorates a function of kernels without derivative: while it is traced, it is one operation, of its own name.
+def traced_query(
+    shapes: Callable[..., Any], numbers: Callable[..., list[int]] | None = None, *, name: str | None = None
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorates a function of kernels without derivative: while it is traced, it is one operation, `name` or its own.
 
     Arguments and result are annotated as `Layout` wants it. `shapes` takes the same arguments and returns a result with
     the right shapes and types and any content; sizes that depend on content are
@@ -40,27 +42,29 @@ def traced_query(shapes: Callable[..., Any], numbers: Callable[..., list[int]] |
         arguments = Layout.of_tuple(tuple(hints.values()))
         called: Callable[..., Any] = function
         defaults = {n: p.default for n, p in signature(function).parameters.items()}
-        name = function.__name__
+        known = name or function.__name__
+
+        def given(*parts: Any) -> dict[str, Any]:
+            return dict(zip(defaults, arguments.put_together(parts), strict=True))
 
         def run(tensors: list[Tensor], integers: list[int], reals: list[float]) -> list[Tensor]:
             with torch.no_grad():
-                found = called(*arguments.put_together((tensors, integers, reals)))
+                found = called(**given(tensors, integers, reals))
                 return _own(result.take_apart(found)[0], tensors)
 
         def fake(tensors: list[Tensor], integers: list[int], reals: list[float]) -> list[Tensor]:
-            return result.take_apart(shapes(*arguments.put_together((tensors, integers, reals))))[0]
+            return result.take_apart(shapes(**given(tensors, integers, reals)))[0]
 
-        operation = OPERATIONS[name] = custom_op(f"sharpvision::{name}", run, mutates_args=())
+        operation = OPERATIONS[known] = custom_op(f"sharpvision::{known}", run, mutates_args=())
         operation.register_fake(fake)
 
         @wraps(function)
         def either(*args: P.args, **kwargs: P.kwargs) -> R:
             if not is_compiling():
                 return function(*args, **kwargs)
-            given = defaults | dict(zip(defaults, args, strict=False)) | kwargs
-            values = list(given.values())
-            tensors, integers, reals = arguments.take_apart(values)
-            fixed = [] if numbers is None else numbers(*values)
+            named = defaults | dict(zip(defaults, args, strict=False)) | kwargs
+            tensors, integers, reals = arguments.take_apart(tuple(named.values()))
+            fixed = [] if numbers is None else numbers(**named)
             value: R = result.put_together((operation([t.detach() for t in tensors], integers, reals), fixed, []))
             return value
 

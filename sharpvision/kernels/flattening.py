@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from jaxtyping import AbstractArray
 from torch import Tensor
@@ -22,9 +23,9 @@ class Layout:
     """How the values of one annotation come apart; both ways can be traced.
 
     An annotation may be a tensor (of jaxtyping too), `int`, `bool`, `float`, a `Literal` of strings, a tuple of
-    annotations, a function without arguments that makes a tuple of tensors (called, and put together as one that
-    returns them), or a class whose constructor's arguments are annotated so, and attributes of its objects. A `dict`
-    holds what is kept with an object, and is left out. `TypeError` for any other.
+    annotations, one annotation or the other, a function without arguments that makes a tuple of tensors (called, and
+    put together as one that returns them), or a class whose constructor's arguments are annotated so, and attributes of
+    its objects. A `dict` holds what is kept with an object, and is left out. `TypeError` for any other.
 
     >>> layout = Layout.of(tuple[bool, tuple[float, Literal["left", "right"]]])
     >>> layout.take_apart((True, (0.5, "right")))
@@ -44,6 +45,8 @@ class Layout:
         origin, inner = get_origin(annotation), get_args(annotation)
         if origin is Literal:
             return cls(annotation, "word", inner)
+        if origin in (Union, UnionType):
+            return cls(annotation, "either", (), tuple(cls.of(a) for a in inner))
         if origin is Callable and not inner[0]:
             return cls(annotation, "function", (), (cls.of(inner[1]),))
         if origin is tuple:
@@ -51,7 +54,7 @@ class Layout:
         if not isinstance(annotation, type):
             raise TypeError(f"expected an annotation that can be flattened, found {annotation}")
         if issubclass(annotation, Tensor | AbstractArray):
-            return cls(annotation, "tensor")
+            return cls(Tensor, "tensor")
         if annotation in (int, bool, float):
             return cls(annotation, "real" if annotation is float else "integer")
         hints = get_type_hints(annotation.__init__)
@@ -92,6 +95,10 @@ class Layout:
         elif self.kind == "tuple":
             for part, inner in zip(self.parts, value, strict=True):
                 part._collect(inner, found)
+        elif self.kind == "either":
+            which = [isinstance(value, part.annotation) for part in self.parts].index(True)
+            found[1].append(which)
+            self.parts[which]._collect(value, found)
         else:
             for part, name in zip(self.parts, self.names, strict=True):
                 part._collect(getattr(value, name), found)
@@ -106,6 +113,8 @@ class Layout:
         if self.kind in ("integer", "word"):
             first = self.names[integers[0]] if self.names else integers[0]
             return bool(first) if self.annotation is bool else first, (tensors, integers[1:], reals)
+        if self.kind == "either":
+            return self.parts[integers[0]]._made((tensors, integers[1:], reals))
         values = []
         for part in self.parts:
             value, found = part._made(found)

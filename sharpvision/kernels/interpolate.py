@@ -259,7 +259,7 @@ def _tangent(
 
 
 def _shapes(setting: _Setting, projected: Tensor, attributes: Tensor) -> list[tuple[int, ...]]:
-    return [(len(setting[0].points), attributes.shape[1])]
+    return [(setting[0].points.face.shape[0], attributes.shape[1])]
 
 
 _operation = first_order("interpolate", _value, _gradient, _tangent, _shapes)

@@ -22,7 +22,6 @@ COSINE_LOBE = (math.pi, 2 * math.pi / 3, math.pi / 4, 0.0, -math.pi / 24)
 QUADRATIC_TERMS, QUARTIC_TERMS = 10, 9
 
 
-@cache
 def _matrix(order: int) -> Tensor:
     """(terms, (order + 1)^2) float64: terms of the polynomial = matrix @ coefficients."""
     terms = QUADRATIC_TERMS + (QUARTIC_TERMS if order == 4 else 0)
@@ -45,10 +44,13 @@ def _matrix(order: int) -> Tensor:
     return matrix[:, : (order + 1) ** 2]
 
 
+_MATRICES = tuple(_matrix(order) for order in range(5))  # now: a compiler does not trace through `cache`
+
+
 def form_of(coefficients: Tensor) -> Tensor:
     """Terms (C, 10 or 19) of the irradiance of coefficients ((order + 1)^2, C); linear."""
     order = math.isqrt(len(coefficients)) - 1
-    matrix = _matrix(order).to(coefficients)
+    matrix = _MATRICES[order].to(coefficients)
     return (matrix * coefficients.mT[:, None]).sum(-1)  # a sum of few terms: no threads, whose number might show
 
 

@@ -7,7 +7,9 @@ import torch
 import warp as wp
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.library import get_ctx
 
+from sharpvision.kernels.custom_ops import traced_query
 from sharpvision.kernels.dispatch import dispatch, warp_view
 from sharpvision.kernels.launch import compiling, start_warp
 
@@ -49,6 +51,15 @@ def _touching(
     count[i] = found
 
 
+def _distances(vertices: Tensor, faces: Tensor, points: Tensor, *, signed: bool) -> Tensor:
+    return torch.empty(points.shape[0], device=points.device)
+
+
+def _pairs(vertices: Tensor, faces: Tensor) -> Tensor:
+    return torch.empty(get_ctx().new_dynamic_size(), 2, dtype=torch.int64, device=vertices.device)
+
+
+@traced_query(_distances)
 def distance_to_mesh(
     vertices: Float[Tensor, "v 3"], faces: Int[Tensor, "f 3"], points: Float[Tensor, "n 3"], *, signed: bool = False
 ) -> Float[Tensor, " n"]:
@@ -76,6 +87,7 @@ def distance_to_mesh(
     return out
 
 
+@traced_query(_pairs)
 def touching_boxes(vertices: Float[Tensor, "v 3"], faces: Int[Tensor, "f 3"]) -> Int[Tensor, "p 2"]:
     """Pairs (i, j), i < j, of faces whose axis-parallel boxes (in float32) touch or overlap, in ascending order.
 

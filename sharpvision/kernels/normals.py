@@ -311,7 +311,7 @@ def _tangent(
 
 
 def _shapes(setting: tuple[Tensor, Tensor, Corners, Corners], vertices: Tensor) -> list[tuple[int, ...]]:
-    return [(len(setting[2]), 3), (len(setting[2]),)]
+    return [(setting[2].first.shape[0] - 1, 3), (setting[2].first.shape[0] - 1,)]
 
 
 _operation = first_order("vertex_normals", _value, _gradient, _tangent, _shapes)

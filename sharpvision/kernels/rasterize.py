@@ -13,13 +13,16 @@ from torch import Tensor
 
 from sharpvision.kernels.batch import Batch
 from sharpvision.kernels.bins import Screen, bin_faces
+from sharpvision.kernels.custom_ops import traced_query
 from sharpvision.kernels.dispatch import dispatch, real_of, warp_view
 from sharpvision.kernels.raster_kernels import raster_kernels
+from sharpvision.kernels.raster_outlines import grid_of, raster_outline
 from sharpvision.kernels.raster_types import Bins, Raster
 
 _BANDS = 16
 
 
+@traced_query(raster_outline, grid_of)
 def rasterize(projected: Float[Tensor, "rows 4"], batch: Batch, near: float) -> Raster:
     """The face nearest to the camera at each pixel's centre, both windings drawn; no derivative.
 

@@ -20,6 +20,7 @@ from sharpvision.kernels.gather import CornerValues, in_few_bands
 from sharpvision.kernels.irradiance_form import form_of
 from sharpvision.kernels.raster_types import Points
 from sharpvision.kernels.shade_kernels import CHUNK, shade_kernels
+from sharpvision.kernels.shade_lanes import shade_lanes
 
 ORDERS = (0, 1, 2, 3, 4)
 
@@ -82,6 +83,14 @@ def _kernels(form: Tensor) -> Any:
     return shade_kernels(real_of(form), rows - 1 if terms == 3 else rows, terms)
 
 
+def _fast_kernels(form: Tensor) -> Any:
+    """`shade` and `pull` for the device of the form."""
+    if form.device.type != "cpu":
+        return _kernels(form)
+    rows, terms = form.shape
+    return shade_lanes(real_of(form), rows - 1 if terms == 3 else rows, terms)
+
+
 def _views(setting: _Setting, projected: Tensor, normals: Tensor, form: Tensor) -> list[Any]:
     place, corners = setting
     real = real_of(projected)
@@ -93,7 +102,7 @@ def _value(setting: _Setting, projected: Tensor, normals: Tensor, form: Tensor) 
     kernels, place = _kernels(form), setting[0]
     out = normals.new_empty(len(place.points), kernels.color._length_)
     inputs = [*_views(setting, projected, normals, form), warp_view(out, kernels.color)]
-    in_few_bands(kernels.shade, len(place.groups), inputs, projected.device)
+    in_few_bands(_fast_kernels(form).shade, len(place.groups), inputs, projected.device)
     return (out,)
 
 
@@ -108,7 +117,8 @@ def _gradient(
     if wanted[0] or wanted[1]:
         vec4 = wp.types.vector(4, real_of(projected))
         rows = projected.new_empty(2, 3 * groups, 4)
-        in_few_bands(kernels.pull, groups, [*inputs, warp_view(rows[0], vec4), warp_view(rows[1], vec4)], device)
+        pull = _fast_kernels(form).pull
+        in_few_bands(pull, groups, [*inputs, warp_view(rows[0], vec4), warp_view(rows[1], vec4)], device)
         if wanted[0]:
             found[0] = place.to_coordinates(rows[0], len(projected))
         if wanted[1]:
@@ -142,7 +152,7 @@ def _tangent(
 
 def _shapes(setting: _Setting, projected: Tensor, normals: Tensor, form: Tensor) -> list[tuple[int, ...]]:
     rows, terms = form.shape
-    return [(len(setting[0].points), rows - 1 if terms == 3 else rows)]
+    return [(setting[0].points.face.shape[0], rows - 1 if terms == 3 else rows)]
 
 
 _operation = first_order("irradiance", _value, _gradient, _tangent, _shapes)

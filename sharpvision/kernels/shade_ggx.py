@@ -13,12 +13,13 @@ from torch import Tensor
 
 from sharpvision.core.vectors import unit
 from sharpvision.kernels.batch import Batch
-from sharpvision.kernels.dispatch import dispatch, real_of, warp_view
+from sharpvision.kernels.dispatch import real_of, warp_view
 from sharpvision.kernels.face_points import FacePoints
 from sharpvision.kernels.first_order import first_order
 from sharpvision.kernels.gather import CornerValues, in_few_bands
 from sharpvision.kernels.ggx_kernels import ggx_kernels
 from sharpvision.kernels.raster_types import Points
+from sharpvision.kernels.row_sums import sums_by_owner
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,10 +115,8 @@ def _gradient(
         places = CornerValues.of(place.batch.faces, None, place.batch)
         found[2] = place.summed(rows[2], places, len(vertices))[:, :3]
     if wanted[3] or wanted[4]:
-        sums = torch.zeros(len(eyes), rest.shape[1], dtype=torch.float64, device=device)
-        columns = [warp_view(groups.view), warp_view(rest), warp_view(sums)]
-        dispatch(kernels.by_view, rest.shape[1], columns, device, band_items=4)
-        found[3], found[4] = sums[:, :4].to(rest.dtype), sums[:, 4:].sum(0).to(rest.dtype)
+        sums = sums_by_owner(rest, groups.view, len(eyes))
+        found[3], found[4] = sums[:, :4], sums[:, 4:].sum(0)
     return tuple(found)
 
 
@@ -138,7 +137,7 @@ def _tangent(setting: _Setting, tangents: list[Tensor | None], *inputs: Tensor) 
 
 
 def _shapes(setting: _Setting, *inputs: Tensor) -> list[tuple[int, ...]]:
-    return [(len(setting[0].points), setting[2])]
+    return [(setting[0].points.face.shape[0], setting[2])]
 
 
 _operation = first_order("ggx_directional", _value, _gradient, _tangent, _shapes)

@@ -10,6 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sharpvision.kernels.batch import Batch
+from sharpvision.kernels.custom_ops import traced_query
+from sharpvision.kernels.raster_outlines import plan_outline
 from sharpvision.kernels.raster_types import Plan, Raster
 from sharpvision.kernels.silhouette_bundles import bundle_edges, bundle_scene
 from sharpvision.kernels.silhouette_edges import EdgeBatch, MeshEdges
@@ -42,6 +44,7 @@ class PlanSettings:
             raise ValueError(f"samples must be 1 or 4, not {self.samples}")
 
 
+@traced_query(plan_outline)
 def plan(
     projected: Float[Tensor, "rows 4"],
     batch: Batch,

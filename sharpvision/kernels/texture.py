@@ -5,7 +5,7 @@ listed by texel (a counting sort), and each texel sums its own in their order. S
 not depend on the number of threads.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from types import SimpleNamespace
 from typing import Literal
@@ -14,7 +14,9 @@ import torch
 import warp as wp
 from jaxtyping import Float
 from torch import Tensor
+from torch.compiler import is_compiling
 
+from sharpvision.kernels.custom_ops import differentiable
 from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of, warp_view
 from sharpvision.kernels.first_order import first_order
 from sharpvision.kernels.launch import start_warp
@@ -229,14 +231,8 @@ def texture(
         return _operation((1, _WRAPS[wrap]), texels, uv)
     chain = mip_chain(texels)
     level = lod.detach().clamp(0, len(chain) - 1)
-    value = torch.zeros(len(uv), texels.shape[-1], dtype=texels.dtype, device=texels.device)
-    for k, picture in enumerate(chain):
-        share = (1 - (level - k).abs()).clamp(min=0)
-        near = share.nonzero()[:, 0]
-        if len(near):
-            part = _operation((1, _WRAPS[wrap]), picture, uv[near])
-            value = value.index_add(0, near, share[near][:, None] * part)
-    return value
+    blended = _traced_levels if is_compiling() else _blended
+    return blended((level, _WRAPS[wrap]), uv, *chain)
 
 
 def mip_chain(texels: Float[Tensor, "h w c"]) -> list[Float[Tensor, "h2 w2 c"]]:
@@ -303,7 +299,50 @@ def _tangent(setting: _Setting, tangents: list[Tensor | None], texels: Tensor, u
 
 
 def _shapes(setting: _Setting, texels: Tensor, uv: Tensor) -> list[tuple[int, ...]]:
-    return [(len(uv), texels.shape[2])]
+    return [(uv.shape[0], texels.shape[2])]
 
 
 _operation = first_order("texture", _value, _gradient, _tangent, _shapes)
+
+
+_Levels = tuple[Tensor, int]
+
+
+def _shares(level: Tensor, levels: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Of each level the points that it has a part in, and the part (P, 1)."""
+    for k in range(levels):
+        share = (1 - (level - k).abs()).clamp(min=0)
+        near = share.nonzero()[:, 0]
+        yield near, share[near][:, None]
+
+
+def _blended(setting: _Levels, uv: Tensor, *chain: Tensor) -> Tensor:
+    value = torch.zeros(len(uv), chain[0].shape[-1], dtype=chain[0].dtype, device=uv.device)
+    for picture, (near, share) in zip(chain, _shares(setting[0], len(chain)), strict=True):
+        if len(near):
+            value = value.index_add(0, near, share * _operation((1, setting[1]), picture, uv[near]))
+    return value
+
+
+def _levels_value(setting: _Levels, uv: Tensor, *chain: Tensor) -> tuple[Tensor, ...]:
+    return (_blended(setting, uv, *chain),)
+
+
+def _levels_gradient(
+    setting: _Levels, wanted: Sequence[bool], gradient: Tensor, uv: Tensor, *rest: Tensor
+) -> tuple[Tensor | None, ...]:
+    chain, of_uv, of_chain = rest[:-1], torch.zeros_like(uv), []
+    for want, picture, (near, share) in zip(wanted[1:], chain, _shares(setting[0], len(chain)), strict=True):
+        which, arriving = (want, wanted[0]), share * gradient[near]
+        of_picture, of_places = _gradient((1, setting[1]), which, arriving, picture, uv[near], arriving)
+        of_chain.append(of_picture)
+        if of_places is not None:
+            of_uv.index_add_(0, near, of_places)
+    return of_uv, *of_chain
+
+
+def _levels_shapes(setting: _Levels, uv: Tensor, *chain: Tensor) -> list[tuple[int, ...]]:
+    return [(uv.shape[0], chain[0].shape[2])]
+
+
+_traced_levels = differentiable("texture_mipmap", _levels_value, _levels_gradient, _levels_shapes)
