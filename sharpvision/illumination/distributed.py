@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from sharpvision.core.registry import Registry
 from sharpvision.core.vectors import dot, unit
+from sharpvision.kernels.lobe_fit import CUBIC, lobe_fit
 
 
 class DistributedLight(nn.Module, ABC):
@@ -52,7 +53,7 @@ class DistributedLight(nn.Module, ABC):
         cosine = dot(n, wo)
         seen = cosine > 0
         cosine = torch.where(seen, cosine, 1.0)
-        bend = (1 - roughness) * ((1 - roughness).clamp(min=1e-6).sqrt() + roughness)
+        bend = lobe_fit(roughness)[0]
         mirror = unit(n + bend[..., None] * (2 * cosine[..., None] * n - wo - n))
         albedo = lobe_albedo(cosine, roughness, f0)
         return torch.where(seen[..., None], albedo * self.blurred(mirror, roughness), 0.0)
@@ -71,13 +72,9 @@ def lobe_albedo(
     >>> round(lobe_albedo(torch.tensor(1.0), torch.tensor(0.25), torch.ones(1)).item(), 2)
     0.9
     """
-    s, c = roughness.sqrt(), cosine
-    facets = (0.97 + s * (-0.717 + s * (1.85 - 1.528 * s))) + c * (
-        0.821 + s * (-2.864 + 1.452 * s) + c * (0.414 + 0.15 * s - 0.221 * c)
-    )
-    facets = facets.clamp(0.0, 1.0)[..., None]
-    base = (1 - c).clamp(min=1e-6)
-    fresnel = (base ** (5 * torch.exp(-2.684 * roughness)) / (1 + 38 * roughness**1.357))[..., None]
+    _, p0, p1, p2, exponent, scale = lobe_fit(roughness)
+    facets = (p0 + cosine * (p1 + cosine * (p2 + CUBIC * cosine))).clamp(0.0, 1.0)[..., None]
+    fresnel = (scale * (1 - cosine).clamp(min=1e-6) ** exponent)[..., None]
     return f0 * facets + (1 - f0) * fresnel
 
 

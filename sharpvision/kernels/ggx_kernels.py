@@ -13,6 +13,7 @@ import warp as wp
 from sharpvision.kernels.barycentric import barycentric_functions
 from sharpvision.kernels.dispatch import kernel_module
 from sharpvision.kernels.launch import start_warp
+from sharpvision.kernels.surface_functions import surface_functions
 
 start_warp()
 
@@ -28,29 +29,15 @@ def ggx_kernels(real: type, channels: int) -> SimpleNamespace:
     mat33 = wp.types.matrix((3, 3), real)
     color = wp.types.vector(channels, real)
     module = kernel_module(f"{__name__}.{channels}", real)
-    place = barycentric_functions(real)
+    place, surface = barycentric_functions(real), surface_functions(real)
     local_corners, weights, edge_weights = place.local_corners, place.weights, place.edge_weights
     damping, pulled = place.damping, place.pulled
+    inverse_length, rejected, corner_values = surface.inverse_length, surface.rejected, surface.corner_values
+    toward, toward_pulled = surface.toward, surface.toward_pulled
     count = wp.constant(channels)
     zero, one, two, five, half = (wp.constant(real(v)) for v in (0.0, 1.0, 2.0, 5.0, 0.5))
-    least, least_roughness = wp.constant(real(1e-30)), wp.constant(real(LEAST_ROUGHNESS))
+    least_roughness = wp.constant(real(LEAST_ROUGHNESS))
     pi = wp.constant(real(3.141592653589793))
-
-    @wp.func
-    def inverse_length(m: vec3) -> real:
-        q = wp.dot(m, m)
-        r = zero
-        if q > least:
-            r = one / wp.sqrt(q)
-        return r
-
-    @wp.func
-    def rejected(v: vec3, n: vec3) -> vec3:
-        return v - wp.dot(n, v) * n
-
-    @wp.func
-    def corner_values(values: wp.array(dtype=vec3), t: wp.vec3i, shift: int):
-        return values[t[0] + shift], values[t[1] + shift], values[t[2] + shift]
 
     @wp.func
     def root(a2: real, c: real) -> real:
@@ -106,9 +93,7 @@ def ggx_kernels(real: type, channels: int) -> SimpleNamespace:
         return d_n, d_ci * n + d_sum, d_co * n - d_u * h + d_sum, d_a2
 
     @wp.func
-    def reflection_pushed(
-        n: vec3, wi: vec3, wo: vec3, a2: real, d_n: vec3, d_wi: vec3, d_wo: vec3, d_a2: real
-    ):
+    def reflection_pushed(n: vec3, wi: vec3, wo: vec3, a2: real, d_n: vec3, d_wi: vec3, d_wo: vec3, d_a2: real):
         """Relative change of q and change of the Fresnel term where q > 0, see `reflection`."""
         ci = wp.dot(n, wi)
         co = wp.dot(n, wo)
@@ -169,7 +154,7 @@ def ggx_kernels(real: type, channels: int) -> SimpleNamespace:
             m = w[0] * n0 + w[1] * n1 + w[2] * n2
             x = w[0] * vertices[s[0]] + w[1] * vertices[s[1]] + w[2] * vertices[s[2]]
             n = inverse_length(m) * m
-            to_eye = vec3(eye[0], eye[1], eye[2]) - eye[3] * x
+            to_eye = toward(eye, x)
             wo = inverse_length(to_eye) * to_eye
             q, fresnel = reflection(n, wi, wo, a2)
             e = color()
@@ -229,7 +214,7 @@ def ggx_kernels(real: type, channels: int) -> SimpleNamespace:
             x = w[0] * x0 + w[1] * x1 + w[2] * x2
             rm = inverse_length(m)
             n = rm * m
-            to_eye = vec3(eye[0], eye[1], eye[2]) - eye[3] * x
+            to_eye = toward(eye, x)
             rv = inverse_length(to_eye)
             wo = rv * to_eye
             q, fresnel = reflection(n, wi, wo, a2)
@@ -249,7 +234,7 @@ def ggx_kernels(real: type, channels: int) -> SimpleNamespace:
                 of_a2 += d_a2
                 of_wi += d_wi
                 d_to_eye = rv * rejected(d_wo, wo)
-                of_eye += vec4(d_to_eye[0], d_to_eye[1], d_to_eye[2], -wp.dot(x, d_to_eye))
+                of_eye += toward_pulled(x, d_to_eye)
                 d_x = -eye[3] * d_to_eye
                 d_m = rm * rejected(d_n, n)
                 to_normals += wp.outer(vec3(w[0], w[1], w[2]), d_m)
@@ -345,10 +330,10 @@ def ggx_kernels(real: type, channels: int) -> SimpleNamespace:
             rm = inverse_length(m)
             n = rm * m
             d_n = rm * rejected(d_m, n)
-            to_eye = vec3(eye[0], eye[1], eye[2]) - eye[3] * x
+            to_eye = toward(eye, x)
             rv = inverse_length(to_eye)
             wo = rv * to_eye
-            d_wo = rv * rejected(vec3(d_eye[0], d_eye[1], d_eye[2]) - d_eye[3] * x - eye[3] * d_x, wo)
+            d_wo = rv * rejected(toward(d_eye, x) - eye[3] * d_x, wo)
             q, fresnel = reflection(n, wi, wo, a2)
             e = color()
             if q > zero:
@@ -360,13 +345,4 @@ def ggx_kernels(real: type, channels: int) -> SimpleNamespace:
                     e[i] = q * (lobe[4 + i] * (share * log_q + d_share) + lobe_change[4 + i] * share)
             out[p] = e
 
-    @wp.kernel(module=module, enable_backward=False)
-    def by_view(
-        first: int, view: wp.array(dtype=int), rows: wp.array2d(dtype=real), out: wp.array2d(dtype=wp.float64)
-    ):
-        """Sums over the groups of each view, one item a column."""
-        i = first + wp.tid()
-        for g in range(view.shape[0]):
-            out[view[g], i] = out[view[g], i] + wp.float64(rows[g, i])
-
-    return SimpleNamespace(shade=shade, pull=pull, push=push, by_view=by_view, color=color)
+    return SimpleNamespace(shade=shade, pull=pull, push=push, color=color)

@@ -18,6 +18,7 @@ from sharpvision.kernels.raster_types import Plan, Points
 from sharpvision.kernels.rasterize import rasterize
 from sharpvision.kernels.shade import irradiance_directional, irradiance_sh
 from sharpvision.kernels.shade_ggx import GlossySurface, LitLobe, ggx_directional
+from sharpvision.kernels.shade_ggx_sh import SkyLitLobe, ggx_sh
 from sharpvision.kernels.silhouette_plan import PlanSettings, plan
 from sharpvision.materials import Lobes
 from sharpvision.rendering.buffers import Buffers, stacked
@@ -138,17 +139,36 @@ class _Context:
         return None
 
     def _lobe(self, points: Points, light: nn.Module, lobes: Lobes) -> Tensor | None:
-        """Radiance of one lobe, the same everywhere, under a distant light, by a fused kernel."""
+        """Radiance of lobes that are the same everywhere, by a fused kernel: under light from all around, or of a lobe
+        without a diffuse part under a distant light."""
         roughness, f0 = lobes.roughness, lobes.f0
-        uniform = roughness is not None and f0 is not None and roughness.dim() == 0 and f0.dim() == 1
-        if not uniform or not isinstance(light, Directional) or light.direction_raw.dim() > 1:
+        if roughness is None or f0 is None or roughness.dim() > 0 or f0.dim() > 1 or lobes.albedo.dim() > 1:
             return None
-        eyes = self.view.eyes.reshape(-1, 4)
-        views = range(self.first_view, self.first_view + self.batch.views)
-        eyes = eyes.expand(len(views), 4) if len(eyes) == 1 else eyes[views.start : views.stop]
         surface = GlossySurface(self.state.vertices, self.state.normals, self.topology.normal_faces)
-        lobe = LitLobe(light.direction, light.irradiance, roughness, f0)  # type: ignore[arg-type]
-        return ggx_directional(points, self.projected, self.batch, surface, eyes.contiguous(), lobe)
+        place = (points, self.projected, self.batch, surface)
+        sky = _harmonics_of(light)
+        if sky is not None and sky.shape[1:] == f0.shape:
+            return ggx_sh(*place, self._eyes(), SkyLitLobe(sky, roughness, f0, lobes.albedo if lobes.matte else None))
+        if isinstance(light, Directional) and light.direction_raw.dim() == 1 and not lobes.matte:
+            return ggx_directional(*place, self._eyes(), LitLobe(light.direction, light.irradiance, roughness, f0))
+        return None
+
+    def _eyes(self) -> Tensor:
+        """One (4,) a view of the batch."""
+        eyes = self.view.eyes.reshape(-1, 4)
+        views = slice(self.first_view, self.first_view + self.batch.views)
+        return (eyes.expand(self.batch.views, 4) if len(eyes) == 1 else eyes[views]).contiguous()
+
+
+def _harmonics_of(light: nn.Module) -> Tensor | None:
+    """Coefficients (K, C) of a light that is, or can be had as, spherical harmonics of order 2 to 4."""
+    if isinstance(light, SphericalHarmonics) and light.coefficients.dim() == 2:
+        coefficients: Tensor = light.coefficients
+        return coefficients
+    if isinstance(light, Ambient) and light.level.dim() == 1:
+        constant = (4 * torch.pi) ** 0.5 * light.level
+        return torch.cat([constant[None], constant.new_zeros(8, len(constant))])
+    return None
 
 
 def _plans(settings: RenderSettings) -> list[PlanSettings]:

@@ -21,8 +21,8 @@ Irradiance = Callable[[nn.Module, Tensor | None], Tensor | None]
 """(light, gain (C,) or None) -> its irradiance (P, C) at the smooth shading normals, times the gain, by a fused kernel;
 None where there is none for the light."""
 LobeRadiance = Callable[[nn.Module, Lobes], Tensor | None]
-"""(light, lobes) -> radiance (P, C) of the glossy lobe alone at the smooth shading normals, by a fused kernel; None
-where there is none for them."""
+"""(light, lobes) -> radiance (P, C) of the glossy lobe, and of the diffuse part where there is one, at the smooth
+shading normals, by a fused kernel; None where there is none for them."""
 Visibility = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 """(points (P, 3), unit directions (P, 3), distances (P,) or None for infinity), in the world -> (P,) bool: nothing of
 the scene is in the way."""

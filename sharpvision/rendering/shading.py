@@ -136,9 +136,10 @@ def _radiance_of_lobes(scene: Scene, shape: Shape, samples: SurfaceSamples, lobe
     assert lobes.f0 is not None
     assert lobes.roughness is not None
     radiance = samples.state.vertices.new_zeros(len(samples), scene.background.shape[-1])
-    alone = not lobes.matte and not _has_normal_map(shape) and samples.visible is None
+    smooth = not _has_normal_map(shape)
     for light in scene.lights.values():
-        fused = samples.fused_lobe(light, lobes) if alone else None
+        shadowed = samples.visible is not None and isinstance(light, Light)
+        fused = samples.fused_lobe(light, lobes) if smooth and not shadowed else None
         if fused is not None:
             radiance = radiance + fused
             continue
