@@ -9,36 +9,9 @@ from sharpvision.kernels.bins import TILE
 from sharpvision.kernels.dispatch import kernel_module
 from sharpvision.kernels.launch import start_warp
 from sharpvision.kernels.near_plane import OFF, near_plane_functions
+from sharpvision.kernels.raster_scan import scan_functions
 
 start_warp()
-
-# All pixels of a row are tested at once, in the lanes of a vector register: Warp's own loops compile to one pixel at a
-# time, three times slower. Edges are e - s i in pixel i, in 32 bits for faces below 64 pixels, in 64 bits otherwise.
-# Slots come in ascending order, so of equal keys the first one stays.
-_SCAN = """
-    auto* keys = key_buffer.data;
-    int* face_ids = face_buffer.data;
-    int* entries = entry_buffer.data;
-    using Real = decltype(slope_x);
-    const int count = box[2] - box[0] + 1;
-    const int left = box[0] * 256 + 128 - origin[0];
-    for (int y = box[1]; y <= box[3]; ++y) {
-        const Real row_key = first_key + slope_y * (Real)(y * 256 + 128 - origin[1]);
-        const long long row = (long long)base + (long long)y * width + box[0];
-        #pragma clang loop vectorize(assume_safety) vectorize_predicate(enable) interleave_count(1)
-        for (int i = 0; i < count; ++i) {
-            const Real key = row_key + slope_x * (Real)(left + 256 * i);
-            if (((e0 - s0 * i) | (e1 - s1 * i) | (e2 - s2 * i)) >= 0 && key < keys[row + i]) {
-                keys[row + i] = key;
-                face_ids[row + i] = face;
-                entries[row + i] = entry + ((box[0] + i) >> 4);
-            }
-        }
-        e0 += t0;
-        e1 += t1;
-        e2 += t2;
-    }
-"""
 
 
 @cache
@@ -49,22 +22,8 @@ def raster_kernels(real: type) -> SimpleNamespace:
     module.options["fuse_fp"] = False  # the same roundings on every machine, so that nearly equal keys compare the same
     functions = near_plane_functions(real)
     cut_face, cut_key = functions.cut_face, functions.cut_key
-
-    @wp.func_native(_SCAN)
-    def scan_small(
-        box: wp.vec4i, origin: wp.vec2i, e0: wp.int32, e1: wp.int32, e2: wp.int32, s0: wp.int32, s1: wp.int32,
-        s2: wp.int32, t0: wp.int32, t1: wp.int32, t2: wp.int32, first_key: real, slope_x: real, slope_y: real,
-        face: int, entry: int, base: int, width: int, key_buffer: wp.array(dtype=real),
-        face_buffer: wp.array(dtype=int), entry_buffer: wp.array(dtype=int),
-    ): ...  # fmt: skip
-
-    @wp.func_native(_SCAN)
-    def scan_large(
-        box: wp.vec4i, origin: wp.vec2i, e0: wp.int64, e1: wp.int64, e2: wp.int64, s0: wp.int64, s1: wp.int64,
-        s2: wp.int64, t0: wp.int64, t1: wp.int64, t2: wp.int64, first_key: real, slope_x: real, slope_y: real,
-        face: int, entry: int, base: int, width: int, key_buffer: wp.array(dtype=real),
-        face_buffer: wp.array(dtype=int), entry_buffer: wp.array(dtype=int),
-    ): ...  # fmt: skip
+    scan = scan_functions(real)
+    scan_small, scan_large, fetch, clear = scan.small, scan.large, scan.fetch, scan.clear
 
     @wp.func
     def bias(dx: wp.int64, dy: wp.int64) -> wp.int64:
@@ -123,7 +82,7 @@ def raster_kernels(real: type) -> SimpleNamespace:
             e2 = ux * qy - uy * qx + bias(ux, uy)
             e1 = vy * qx - vx * qy + bias(-vx, -vy)
             e0 = wx * (py - wp.int64(b[1])) - wy * (px - wp.int64(b[0])) + bias(wx, wy)
-            if around[2] - around[0] < 62 and around[3] - around[1] < 62:
+            if width >= 8 and around[2] - around[0] < 62 and around[3] - around[1] < 62:
                 scan_small(
                     box, a, int(e0), int(e1), int(e2), int(wy) * 256, int(vy) * -256, int(uy) * 256, int(wx) * 256,
                     int(vx) * -256, int(ux) * 256, ka, slope_x, slope_y, face, entry, base, width, key_buffer,
@@ -150,15 +109,14 @@ def raster_kernels(real: type) -> SimpleNamespace:
         ty = t - view * grid[1]
         rows = wp.vec2i(ty * TILE, wp.min(ty * TILE + TILE, size[1]))
         base = view * size[0] * size[1]
-        for i in range(base + rows[0] * size[0], base + rows[1] * size[0]):
-            key_buffer[i] = real(wp.inf)
-        for i in range(base + rows[0] * size[0], base + rows[1] * size[0]):
-            face_buffer[i] = -1
-        for i in range(base + rows[0] * size[0], base + rows[1] * size[0]):
-            entry_buffer[i] = -1
+        clear(
+            base + rows[0] * size[0], base + rows[1] * size[0], real(wp.inf), key_buffer, face_buffer, entry_buffer
+        )  # fmt: skip
         shift = first_face[view] - first_slot[view]
         o = row_offset[view]
-        for i in range(band_first[t], band_first[t + 1]):
+        stop = band_first[t + 1]
+        for i in range(band_first[t], stop):
+            fetch(i, stop, shift, o, band_slot, faces, box, slot_entry, place, key)
             s = band_slot[i]
             f = faces[shift + s]
             a = place[f[0] + o]

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sharpvision.core.vectors import unit
 from sharpvision.illumination.spherical_harmonics import sh_basis
+from sharpvision.kernels import shade
 from sharpvision.kernels.batch import Batch
 from sharpvision.kernels.gather import CornerValues, gathered, groups_of, scattered
 from sharpvision.kernels.irradiance_form import COSINE_LOBE
@@ -198,3 +199,23 @@ def test_a_number_of_coefficients_that_is_no_order_is_refused() -> None:
     points, projected, batch = random_surface(torch.float32)
     with pytest.raises(ValueError, match="1, 4, 9, 16 or 25 rows, not 8"):
         irradiance_sh(points, projected, batch, torch.rand(12, 3), batch.faces, torch.rand(8, 3))
+
+
+@pytest.mark.parametrize(
+    ("kind", "order", "channels"), [("sh", 2, 3), ("sh", 4, 1), ("sh", 2, 5), ("directional", 0, 3)]
+)
+@pytest.mark.parametrize("count", [1, 7, 200, 900])
+def test_eight_points_at_a_time_are_as_one_at_a_time(
+    kind: str, order: int, channels: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Groups of every size, the last of which ends where the arrays end, against the kernels that CUDA runs."""
+    points, projected, batch = random_surface(DOUBLE, count=count)
+    normals, light = unit(torch.randn(12, 3, dtype=DOUBLE)), light_of(kind, DOUBLE, channels, order)
+    weight, results = torch.randn(count, channels, dtype=DOUBLE), []
+    for kernels in (shade._fast_kernels, shade._kernels):
+        monkeypatch.setattr(shade, "_fast_kernels", kernels)
+        inputs = [v.detach().clone().requires_grad_() for v in (projected, normals)]
+        found = SHADERS[kind][0](points, *inputs[:1], batch, inputs[1], batch.faces, as_argument(light))
+        results.append((found.detach(), *torch.autograd.grad(found, inputs, weight)))
+    for lanes, single in zip(*results, strict=True):
+        torch.testing.assert_close(lanes, single, rtol=1e-10, atol=1e-10)
