@@ -1,4 +1,4 @@
-"""Plain-torch twin of `kernels.texture.mip_chain` for sides of powers of two: each level a box filter of the last."""
+"""Plain-torch twin of `kernels.texture.mip_chain`: each level a box filter of the last, by overlaps of intervals."""
 
 from __future__ import annotations
 
