@@ -65,7 +65,8 @@ def traced_query(
             named = defaults | dict(zip(defaults, args, strict=False)) | kwargs
             tensors, integers, reals = arguments.take_apart(tuple(named.values()))
             fixed = [] if numbers is None else numbers(**named)
-            value: R = result.put_together((operation([t.detach() for t in tensors], integers, reals), fixed, []))
+            plain = [t.detach() if t.is_floating_point() else t for t in tensors]
+            value: R = result.put_together((operation(plain, integers, reals), fixed, []))
             return value
 
         return either

@@ -3,8 +3,11 @@
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.compiler import is_compiling
+from torch.utils.weak import WeakIdKeyDictionary
 
 from sharpvision.core.vectors import unit
+from sharpvision.kernels.custom_ops import traced_query
 from sharpvision.kernels.ray_hierarchy import RayHierarchy, Tracer
 
 OFFSET = 1e-4
@@ -69,9 +72,29 @@ def visible(
     >>> visible(torch.zeros(2, 3), up, 9.0, wall).tolist(), visible(torch.zeros(2, 3), up, 0.5, wall).tolist()
     ([False, True], [True, True])
     """
+    if is_compiling():
+        return _visible(points, directions, reach, occluders.vertices, occluders.faces, occluders.tracer)
     with torch.no_grad():
         start = occluders.offset
         return ~occluders.blocked(points + start * directions, directions, reach - start)
+
+
+_kept: WeakIdKeyDictionary = WeakIdKeyDictionary()
+
+
+def _outline(points: Tensor, directions: Tensor, reach: float, vertices: Tensor, faces: Tensor, tracer: str) -> Tensor:
+    return torch.empty(points.shape[0], dtype=torch.bool, device=points.device)
+
+
+@traced_query(_outline, name="visible")
+def _visible(
+    points: Tensor, directions: Tensor, reach: float, vertices: Tensor, faces: Tensor, tracer: Tracer
+) -> Tensor:
+    """`visible` of what a graph can hold; hierarchies are kept with the tensors of faces, which aren't written to."""
+    occluders = _kept.get(faces)
+    if occluders is None or occluders.tracer != tracer:
+        occluders = _kept[faces] = Occluders(vertices, faces, tracer)
+    return visible(points, directions, reach, occluders.at(vertices))
 
 
 def ambient_visibility(
@@ -82,7 +105,7 @@ def ambient_visibility(
 
     The mean of `rays` visibilities along directions drawn by the cosine (a point on the unit sphere added to the
     normal); its standard error is at most 1 / (2 sqrt(rays)). The same generator state gives the same rays. Zero
-    normals see nothing. No derivative.
+    normals see nothing. No derivative. `torch.compile` takes no generator, so it breaks the graph here.
 
     >>> alone = Occluders(torch.zeros(0, 3), torch.zeros(0, 3, dtype=torch.int32))
     >>> up = torch.tensor([[0.0, 0.0, 1.0]])

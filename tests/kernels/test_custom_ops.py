@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pytest
 import torch
 from silhouette_scenes import make
 from surface_points import random_surface
-from torch import Tensor
+from torch import Tensor, fx
 
 from sharpvision.core.vectors import unit
 from sharpvision.kernels.antialias_function import antialias
 from sharpvision.kernels.closest_point import closest_points
 from sharpvision.kernels.corners import corners_of
+from sharpvision.kernels.custom_ops import OPERATIONS
 from sharpvision.kernels.interpolate import barycentrics, interpolate
 from sharpvision.kernels.mesh_queries import distance_to_mesh, touching_boxes
 from sharpvision.kernels.normals import vertex_normals
@@ -25,6 +27,7 @@ from sharpvision.kernels.shade_ggx import GlossySurface, LitLobe, ggx_directiona
 from sharpvision.kernels.silhouette_edges import EdgeBatch
 from sharpvision.kernels.silhouette_plan import PlanSettings, plan
 from sharpvision.kernels.texture import texture
+from sharpvision.kernels.visibility import Occluders, visible
 
 
 @dataclass
@@ -130,6 +133,16 @@ def of_distance_to_mesh() -> Case:
     )
 
 
+def of_visible() -> Case:
+    wall = Occluders(torch.randn(30, 3), torch.arange(30).view(10, 3))
+
+    def seen(points: Tensor, vertices: Tensor) -> Tensor:
+        there = visible(points, unit(-points), 3.0, wall.at(vertices))
+        return torch.cat([there, visible(points, unit(-points), 3.0, wall)]).double()
+
+    return Case(seen, (torch.randn(40, 3), wall.vertices + 0.1), fixed=True)
+
+
 def of_touching_boxes() -> Case:
     faces = torch.randint(0, 12, (15, 3))
     return Case(lambda v: touching_boxes(v, faces).double(), (torch.randn(12, 3),), fixed=True)
@@ -151,6 +164,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "closest_points": of_closest_points,
     "distance_to_mesh": of_distance_to_mesh,
     "touching_boxes": of_touching_boxes,
+    "visible": of_visible,
 }
 
 
@@ -170,3 +184,49 @@ def test_compiled_as_a_whole_is_eager(name: str) -> None:
         found, wanted = (torch.autograd.grad(v, inputs) for v in (mine, expected))
         for ours, theirs in zip(found, wanted, strict=True):
             torch.testing.assert_close(ours, theirs)
+
+
+class _Recorder(fx.Interpreter):
+    """Runs a graph and keeps what its operations of kernels are given."""
+
+    calls: list[tuple[str, list[Any]]]
+
+    def call_function(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if getattr(target, "namespace", "") == "sharpvision":
+            self.calls.append((target._schema.name.removeprefix("sharpvision::"), [*args]))
+        return super().call_function(target, args, kwargs)
+
+
+@cache
+def _calls() -> dict[str, list[Any]]:
+    """Arguments of each operation, gradients included, out of the graphs of all cases."""
+    found: dict[str, list[Any]] = {}
+    for make_case in CASES.values():
+        torch.compiler.reset()
+        torch.manual_seed(0)
+        case, calls = make_case(), []
+
+        def recording(graph: fx.GraphModule, _: list[Tensor]) -> Callable[..., Any]:
+            recorder = _Recorder(graph)
+            recorder.calls = calls
+            return recorder.run
+
+        torch.compile(case.function, fullgraph=True, backend=recording)(*case.inputs)
+        found |= dict(calls)
+    for name, (inputs, *setting) in [(n, a) for n, a in found.items() if f"{n}_backward" in OPERATIONS]:
+        outputs = OPERATIONS[name](inputs, *setting)
+        arriving = torch.randn_like(outputs[0])
+        found[f"{name}_backward"] = [[v.is_floating_point() for v in inputs], arriving, inputs, outputs, *setting]
+        found[name] = [[v.detach().requires_grad_() for v in inputs], *setting]
+    return found
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_registered_as_torch_wants_it(name: str) -> None:
+    calls = _calls()
+    assert name in calls, f"no case reaches sharpvision::{name}"
+    tests = ["test_schema", "test_autograd_registration", "test_faketensor", "test_aot_dispatch_dynamic"]
+    if name == "plan":
+        tests.pop()  # it compares content, and `Points.along` holds nothing where a point is not on an edge
+    found = torch.library.opcheck(OPERATIONS[name], tuple(calls[name]), test_utils=tests)
+    assert set(found.values()) == {"SUCCESS"}
