@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.autograd import Function
 from torch.compiler import is_compiling
 
 from sharpvision.kernels.antialias import (
@@ -19,6 +18,7 @@ from sharpvision.kernels.antialias import (
     sweep_edges,
 )
 from sharpvision.kernels.custom_ops import differentiable
+from sharpvision.kernels.positional_function import PositionalFunction
 from sharpvision.kernels.raster_types import Plan
 
 FIRST_ORDER = "antialias has first derivatives only"
@@ -56,7 +56,7 @@ def antialias(
     return image
 
 
-class _Antialias(Function):
+class _Antialias(PositionalFunction):
     """Inputs: radiance, background, projected, then the plan's tensors."""
 
     @staticmethod
@@ -90,7 +90,7 @@ class _Antialias(Function):
         return _one_by_one(_Antialias, info.batch_size, in_dims, inputs)
 
 
-class _AntialiasGradient(Function):
+class _AntialiasGradient(PositionalFunction):
     """`_Antialias.backward` as an operation of its own, so that `torch.func.grad` and `vmap` can go through it."""
 
     @staticmethod
@@ -126,7 +126,7 @@ class _AntialiasGradient(Function):
         return tuple(torch.stack(v) for v in zip(*each, strict=True)), tuple(0 for _ in each[0])
 
 
-class _AntialiasTangent(Function):
+class _AntialiasTangent(PositionalFunction):
     """The linear map of `_Antialias.jvp`, an operation of its own so that `jacfwd` can map over its directions."""
 
     @staticmethod

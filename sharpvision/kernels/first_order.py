@@ -16,6 +16,7 @@ from torch.autograd import Function
 from torch.compiler import is_compiling
 
 from sharpvision.kernels.custom_ops import differentiable
+from sharpvision.kernels.positional_function import PositionalFunction
 
 Value = Callable[..., tuple[Tensor, ...]]
 """(setting, *inputs) -> (result, *kept): `kept` holds what the derivatives want to use again."""
@@ -38,7 +39,7 @@ def first_order(
     """
     traced = differentiable(name, value, gradient, shapes)
 
-    class Derivative(Function):
+    class Derivative(PositionalFunction):
         """Both derivatives: `function` of tensors; the indices of those that it returns are found when it runs."""
 
         @staticmethod
@@ -57,7 +58,7 @@ def first_order(
         def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[tuple[Tensor, ...], Any]:
             return _one_by_one(Derivative, info.batch_size, in_dims, inputs)
 
-    class Result(Function):
+    class Result(PositionalFunction):
         """The value."""
 
         @staticmethod
@@ -79,7 +80,11 @@ def first_order(
                 each = gradient(bare(setting), wanted, *inputs)
                 return tuple(v for v, want in zip(each, wanted, strict=True) if want and v is not None)
 
-            parts = iter(Derivative.apply(found, gradients[0], *ctx.saved_tensors))
+            inputs = gradients[0], *ctx.saved_tensors
+            if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
+                parts = iter(Derivative.apply(found, *inputs))
+            else:  # nobody derives from the derivative
+                parts = iter(found(*(v.contiguous() for v in inputs)))
             return None, *(next(parts) if want else None for want in wanted)
 
         @staticmethod

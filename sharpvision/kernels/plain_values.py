@@ -5,9 +5,11 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
-from torch.autograd import Function
+
+from sharpvision.kernels.positional_function import PositionalFunction
 
 
 class _Found:
@@ -16,7 +18,7 @@ class _Found:
     values: Tensor
 
 
-class _Reached(Function):
+class _Reached(PositionalFunction):
     """`forward` is called below all transforms, with a plain tensor: the place to take hold of it."""
 
     @staticmethod
@@ -46,10 +48,11 @@ def plain_values(values: Tensor) -> Tensor:
 
     Raises `RuntimeError` under `torch.func.vmap`, where there is no one tensor.
 
-    >>> import torch
     >>> torch.func.grad(lambda x: x * plain_values(x))(torch.tensor(3.0)).item()
     3.0
     """
+    if not torch._C._are_functorch_transforms_active():
+        return values.detach().contiguous()
     found = _Found()
     _Reached.apply(found, values)
     return found.values.contiguous()
