@@ -9,6 +9,7 @@ import warp as wp
 
 from sharpvision.kernels import bins, gather, interpolate, normals
 from sharpvision.kernels.ggx_kernels import ggx_kernels
+from sharpvision.kernels.ggx_sh_kernels import ggx_sh_kernels
 from sharpvision.kernels.raster_kernels import raster_kernels
 from sharpvision.kernels.shade_kernels import shade_kernels
 
@@ -21,6 +22,7 @@ MODULES = {
     "bins": lambda real: bins._kernels(real).boxes,
     "raster": lambda real: raster_kernels(real).pixels,
     "ggx": lambda real: ggx_kernels(real, 3).pull,
+    "ggx_sh": lambda real: ggx_sh_kernels(real, 3, 4).collect,
 }
 
 
