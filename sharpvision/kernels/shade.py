@@ -59,7 +59,7 @@ def irradiance_directional(
     batch: Batch,
     normals: Float[Tensor, "n 3"],
     normal_faces: Int[Tensor, "f 3"],
-    light: tuple[Float[Tensor, 3], Float[Tensor, " c"]],
+    light: tuple[Float[Tensor, " 3"], Float[Tensor, " c"]],
     normal_offset: Int[Tensor, " b"] | None = None,
     *,
     damped: bool = True,
