@@ -1,8 +1,8 @@
-"""Kernels of one GGX lobe under a distant light: a point's radiance, its adjoint and tangent, with interpolation.
+"""Kernels of a GGX lobe over a diffuse base under a distant light, with interpolation: value, adjoint and tangent.
 
-As `materials/ggx.py`: L = D V F E n.wi, D = a2 / (pi S^2), S = a2 (n.h)^2 + |n x h|^2, V = 1 / ((ci + ri) (co + ro)),
-r(c) = sqrt(a2 + (1 - a2) c^2), F = f0 + (1 - f0) (1 - wo.h)^5; ci = n.wi, co = n.wo, a2 = roughness^2. A lobe is one
-vector: wi (unit), roughness, then E and f0 of each channel. An eye (x, y, z, w) gives wo = unit((x, y, z) - w place).
+A point's radiance is E (q (f0 + (1 - f0) fresnel) + d base), see `ggx_lobe.py`, d = albedo (1 - f0) / pi. A lobe is
+one vector: wi (unit), roughness, then E, f0 and d of each channel. An eye (x, y, z, w) gives wo = unit((x, y, z) -
+w place).
 """
 
 from functools import cache
@@ -12,6 +12,7 @@ import warp as wp
 
 from sharpvision.kernels.barycentric import barycentric_functions
 from sharpvision.kernels.dispatch import kernel_module
+from sharpvision.kernels.ggx_lobe import ggx_lobe_functions
 from sharpvision.kernels.launch import start_warp
 from sharpvision.kernels.surface_functions import surface_functions
 
@@ -34,89 +35,13 @@ def ggx_kernels(real: type, channels: int) -> SimpleNamespace:
     damping, pulled = place.damping, place.pulled
     inverse_length, rejected, corner_values = surface.inverse_length, surface.rejected, surface.corner_values
     toward, toward_pulled = surface.toward, surface.toward_pulled
+    point = ggx_lobe_functions(real)
+    reflection, reflection_pulled, reflection_pushed = (
+        point.reflection, point.reflection_pulled, point.reflection_pushed
+    )  # fmt: skip
     count = wp.constant(channels)
-    zero, one, two, five, half = (wp.constant(real(v)) for v in (0.0, 1.0, 2.0, 5.0, 0.5))
+    zero, one, two = (wp.constant(real(v)) for v in (0.0, 1.0, 2.0))
     least_roughness = wp.constant(real(LEAST_ROUGHNESS))
-    pi = wp.constant(real(3.141592653589793))
-
-    @wp.func
-    def root(a2: real, c: real) -> real:
-        return wp.sqrt(a2 + (one - a2) * c * c)
-
-    @wp.func
-    def reflection(n: vec3, wi: vec3, wo: vec3, a2: real):
-        """D V n.wi and (1 - wo.h)^5, both 0 where unlit or unseen."""
-        ci = wp.dot(n, wi)
-        co = wp.dot(n, wo)
-        q = zero
-        fresnel = zero
-        if ci > zero and co > zero:
-            h = wi + wo
-            h = inverse_length(h) * h
-            nh = wp.dot(n, h)
-            cross = wp.cross(n, h)
-            spread = a2 * nh * nh + wp.dot(cross, cross)
-            q = ci * a2 / (pi * spread * spread * (ci + root(a2, ci)) * (co + root(a2, co)))
-            u = wp.clamp(one - wp.dot(wo, h), zero, one)
-            fresnel = u * u * u * u * u
-        return q, fresnel
-
-    @wp.func
-    def reflection_pulled(n: vec3, wi: vec3, wo: vec3, a2: real, d_q: real, d_fresnel: real):
-        """Gradients to n, wi, wo and a2 where q > 0, from those to `reflection`."""
-        ci = wp.dot(n, wi)
-        co = wp.dot(n, wo)
-        h = wi + wo
-        rh = inverse_length(h)
-        h = rh * h
-        nh = wp.dot(n, h)
-        cross = wp.cross(n, h)
-        spread = a2 * nh * nh + wp.dot(cross, cross)
-        ri = root(a2, ci)
-        ro = root(a2, co)
-        facets = a2 / (pi * spread * spread * (ci + ri) * (co + ro))
-        log_q = d_q * ci * facets  # gradient to log q
-        d_spread = -two * log_q / spread
-        d_ri = -log_q / (ci + ri)
-        d_ro = -log_q / (co + ro)
-        d_ci = d_q * facets + d_ri + d_ri * (one - a2) * ci / ri
-        d_co = d_ro + d_ro * (one - a2) * co / ro
-        d_a2 = log_q / a2 + d_spread * nh * nh
-        d_a2 += half * (d_ri * (one - ci * ci) / ri + d_ro * (one - co * co) / ro)
-        d_nh = two * d_spread * a2 * nh
-        d_cross = two * d_spread * cross
-        u = wp.clamp(one - wp.dot(wo, h), zero, one)
-        d_u = five * u * u * u * u * d_fresnel
-        d_h = wp.cross(d_cross, n) + d_nh * n - d_u * wo
-        d_sum = rh * rejected(d_h, h)
-        d_n = wp.cross(h, d_cross) + d_nh * h + d_ci * wi + d_co * wo
-        return d_n, d_ci * n + d_sum, d_co * n - d_u * h + d_sum, d_a2
-
-    @wp.func
-    def reflection_pushed(n: vec3, wi: vec3, wo: vec3, a2: real, d_n: vec3, d_wi: vec3, d_wo: vec3, d_a2: real):
-        """Relative change of q and change of the Fresnel term where q > 0, see `reflection`."""
-        ci = wp.dot(n, wi)
-        co = wp.dot(n, wo)
-        h = wi + wo
-        rh = inverse_length(h)
-        h = rh * h
-        d_h = rh * rejected(d_wi + d_wo, h)
-        nh = wp.dot(n, h)
-        cross = wp.cross(n, h)
-        spread = a2 * nh * nh + wp.dot(cross, cross)
-        ri = root(a2, ci)
-        ro = root(a2, co)
-        d_ci = wp.dot(d_n, wi) + wp.dot(n, d_wi)
-        d_co = wp.dot(d_n, wo) + wp.dot(n, d_wo)
-        d_nh = wp.dot(d_n, h) + wp.dot(n, d_h)
-        d_cross = wp.cross(d_n, h) + wp.cross(n, d_h)
-        d_spread = d_a2 * nh * nh + two * (a2 * nh * d_nh + wp.dot(cross, d_cross))
-        d_ri = (half * d_a2 * (one - ci * ci) + (one - a2) * ci * d_ci) / ri
-        d_ro = (half * d_a2 * (one - co * co) + (one - a2) * co * d_co) / ro
-        log_q = d_ci / ci + d_a2 / a2 - two * d_spread / spread
-        log_q -= (d_ci + d_ri) / (ci + ri) + (d_co + d_ro) / (co + ro)
-        u = wp.clamp(one - wp.dot(wo, h), zero, one)
-        return log_q, -five * u * u * u * u * (wp.dot(d_wo, h) + wp.dot(wo, d_h))
 
     @wp.kernel(module=module, enable_backward=False)
     def shade(
@@ -156,11 +81,11 @@ def ggx_kernels(real: type, channels: int) -> SimpleNamespace:
             n = inverse_length(m) * m
             to_eye = toward(eye, x)
             wo = inverse_length(to_eye) * to_eye
-            q, fresnel = reflection(n, wi, wo, a2)
+            q, fresnel, base = reflection(n, wi, wo, a2)
             e = color()
             for i in range(count):
                 f0 = lobe[4 + count + i]
-                e[i] = q * lobe[4 + i] * (f0 + (one - f0) * fresnel)
+                e[i] = lobe[4 + i] * (q * (f0 + (one - f0) * fresnel) + lobe[4 + 2 * count + i] * base)
             out[p] = e
 
     @wp.kernel(module=module, enable_backward=False)
@@ -204,6 +129,7 @@ def ggx_kernels(real: type, channels: int) -> SimpleNamespace:
         of_a2 = zero
         of_light = color()
         of_f0 = color()
+        of_base = color()
         for p in range(start, start + group_count[g]):
             d = position[p] - origin
             w = weights(e0, e1, e2, d[0], d[1])
@@ -217,20 +143,24 @@ def ggx_kernels(real: type, channels: int) -> SimpleNamespace:
             to_eye = toward(eye, x)
             rv = inverse_length(to_eye)
             wo = rv * to_eye
-            q, fresnel = reflection(n, wi, wo, a2)
+            q, fresnel, base = reflection(n, wi, wo, a2)
             if q > zero:
                 y = gradient[p]
                 d_q = zero
                 d_fresnel = zero
+                d_base = zero
                 for i in range(count):
                     f0 = lobe[4 + count + i]
                     share = f0 + (one - f0) * fresnel
                     lit = y[i] * lobe[4 + i]
                     d_q += lit * share
                     d_fresnel += q * lit * (one - f0)
-                    of_light[i] = of_light[i] + y[i] * q * share
+                    below = lobe[4 + 2 * count + i]
+                    d_base += lit * below
+                    of_base[i] = of_base[i] + lit * base
+                    of_light[i] = of_light[i] + y[i] * (q * share + below * base)
                     of_f0[i] = of_f0[i] + q * lit * (one - fresnel)
-                d_n, d_wi, d_wo, d_a2 = reflection_pulled(n, wi, wo, a2, d_q, d_fresnel)
+                d_n, d_wi, d_wo, d_a2 = reflection_pulled(n, wi, wo, a2, d_q, d_fresnel, d_base)
                 of_a2 += d_a2
                 of_wi += d_wi
                 d_to_eye = rv * rejected(d_wo, wo)
@@ -263,6 +193,7 @@ def ggx_kernels(real: type, channels: int) -> SimpleNamespace:
         for i in range(count):
             of_rest[g, 8 + i] = of_light[i]
             of_rest[g, 8 + count + i] = of_f0[i]
+            of_rest[g, 8 + 2 * count + i] = of_base[i]
 
     @wp.kernel(module=module, enable_backward=False)
     def push(
@@ -334,15 +265,17 @@ def ggx_kernels(real: type, channels: int) -> SimpleNamespace:
             rv = inverse_length(to_eye)
             wo = rv * to_eye
             d_wo = rv * rejected(toward(d_eye, x) - eye[3] * d_x, wo)
-            q, fresnel = reflection(n, wi, wo, a2)
+            q, fresnel, base = reflection(n, wi, wo, a2)
             e = color()
             if q > zero:
-                log_q, d_fresnel = reflection_pushed(n, wi, wo, a2, d_n, d_wi, d_wo, d_a2)
+                log_q, d_fresnel, d_base = reflection_pushed(n, wi, wo, a2, d_n, d_wi, d_wo, d_a2)
                 for i in range(count):
                     f0 = lobe[4 + count + i]
                     share = f0 + (one - f0) * fresnel
                     d_share = lobe_change[4 + count + i] * (one - fresnel) + (one - f0) * d_fresnel
-                    e[i] = q * (lobe[4 + i] * (share * log_q + d_share) + lobe_change[4 + i] * share)
+                    below = lobe[4 + 2 * count + i]
+                    d_whole = q * (share * log_q + d_share) + below * d_base + lobe_change[4 + 2 * count + i] * base
+                    e[i] = lobe[4 + i] * d_whole + lobe_change[4 + i] * (q * share + below * base)
             out[p] = e
 
     return SimpleNamespace(shade=shade, pull=pull, push=push, color=color)

@@ -1,4 +1,4 @@
-"""Radiance of a GGX lobe under a distant light at points of faces, fused with interpolation; all first derivatives."""
+"""Radiance of a GGX lobe over a diffuse base under a distant light, fused with interpolation; first derivatives."""
 
 from __future__ import annotations
 
@@ -36,12 +36,14 @@ class GlossySurface:
 @dataclass(frozen=True, eq=False)
 class LitLobe:
     """One GGX lobe and the distant light on it: `direction` (3,) to the light, any length but zero; `irradiance` (C,)
-    at normal incidence; `roughness` () GGX's alpha, `f0` (C,) reflectance at normal incidence."""
+    at normal incidence; `roughness` () GGX's alpha, `f0` (C,) reflectance at normal incidence; `albedo` (C,) of a
+    diffuse base below the lobe, None without."""
 
     direction: Float[Tensor, " 3"]
     irradiance: Float[Tensor, " c"]
     roughness: Float[Tensor, ""]
     f0: Float[Tensor, " c"]
+    albedo: Float[Tensor, " c"] | None = None
 
 
 def ggx_directional(
@@ -54,7 +56,8 @@ def ggx_directional(
     *,
     damped: bool = True,
 ) -> Float[Tensor, "p c"]:
-    """Radiance f(n, wi, wo) E max(n.wi, 0) at points, f the GGX BRDF of `materials.ggx_brdf` (separable Smith G).
+    """Radiance f(n, wi, wo) E max(n.wi, 0) at points, f the BRDF of `materials.lobes_brdf`: of GGX (separable Smith G)
+    over a diffuse base.
 
     n the interpolated normal made unit; `eyes` (B, 4): (x, y, z, 1) a view's centre of projection in the frame of the
     vertices, or (x, y, z, 0) the direction to an orthographic camera; wo = unit((x, y, z) - w place). Zero where n.wi
@@ -65,7 +68,8 @@ def ggx_directional(
     """
     if len(eyes) != batch.views:
         raise ValueError(f"eyes must be one a view, {batch.views}, not {len(eyes)}")
-    packed = torch.cat([unit(lobe.direction), lobe.roughness[None], lobe.irradiance, lobe.f0])
+    base = torch.zeros_like(lobe.f0) if lobe.albedo is None else lobe.albedo * (1 - lobe.f0) / torch.pi
+    packed = torch.cat([unit(lobe.direction), lobe.roughness[None], lobe.irradiance, lobe.f0, base])
     corners = CornerValues.of(surface.normal_faces, surface.normal_offset, batch)
     setting = (FacePoints(points, batch, damped), corners, len(lobe.f0))
     return _operation(setting, projected, surface.normals, surface.vertices, eyes, packed)
@@ -100,7 +104,7 @@ def _gradient(
     projected, normals, vertices, eyes, _ = inputs
     real, groups, device = real_of(projected), place.groups, projected.device
     kernels, vec4 = ggx_kernels(real, channels), wp.types.vector(4, real)
-    rows, rest = projected.new_empty(3, 3 * len(groups), 4), projected.new_empty(len(groups), 8 + 2 * channels)
+    rows, rest = projected.new_empty(3, 3 * len(groups), 4), projected.new_empty(len(groups), 8 + 3 * channels)
     arguments = [
         *_views(setting, inputs), warp_view(gradient, kernels.color), *(warp_view(r, vec4) for r in rows),
         warp_view(rest),

@@ -139,18 +139,18 @@ class _Context:
         return None
 
     def _lobe(self, points: Points, light: nn.Module, lobes: Lobes) -> Tensor | None:
-        """Radiance of lobes that are the same everywhere, by a fused kernel: under light from all around, or of a lobe
-        without a diffuse part under a distant light."""
+        """Radiance of lobes that are the same everywhere, by a fused kernel, of the lights that have one."""
         roughness, f0 = lobes.roughness, lobes.f0
         if roughness is None or f0 is None or roughness.dim() > 0 or f0.dim() > 1 or lobes.albedo.dim() > 1:
             return None
         surface = GlossySurface(self.state.vertices, self.state.normals, self.topology.normal_faces)
-        place = (points, self.projected, self.batch, surface)
+        place = (points, self.projected, self.batch, surface, self._eyes())
+        reflectance = (roughness, f0, lobes.albedo if lobes.matte else None)
         sky = _harmonics_of(light)
         if sky is not None and sky.shape[1:] == f0.shape:
-            return ggx_sh(*place, self._eyes(), SkyLitLobe(sky, roughness, f0, lobes.albedo if lobes.matte else None))
-        if isinstance(light, Directional) and light.direction_raw.dim() == 1 and not lobes.matte:
-            return ggx_directional(*place, self._eyes(), LitLobe(light.direction, light.irradiance, roughness, f0))
+            return ggx_sh(*place, SkyLitLobe(sky, *reflectance))
+        if isinstance(light, Directional) and light.direction_raw.dim() == 1 and light.irradiance.shape == f0.shape:
+            return ggx_directional(*place, LitLobe(light.direction, light.irradiance, *reflectance))
         return None
 
     def _eyes(self) -> Tensor:

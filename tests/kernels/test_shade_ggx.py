@@ -1,4 +1,4 @@
-"""The fused GGX lobe against `materials.ggx_brdf` in plain torch, finite differences, and itself on other threads."""
+"""The fused GGX lobe against `materials.lobes_brdf` in plain torch, finite differences, itself on other threads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from sharpvision.core.vectors import unit
 from sharpvision.kernels.reference.shade_ggx import ggx_directional as twin
 from sharpvision.kernels.shade_ggx import GlossySurface, LitLobe, ggx_directional
-from sharpvision.materials import ggx_brdf
+from sharpvision.materials import Lobes, lobes_brdf
 
 Inputs = tuple[Tensor, ...]
 
@@ -24,22 +24,29 @@ def inputs_of(dtype: torch.dtype, views: int, channels: int = 3, *, away: float 
     return (
         torch.randn(12, 3, dtype=dtype), normals, eyes, torch.tensor([0.4, 0.3, 0.8 * away], dtype=dtype),
         torch.rand(channels, dtype=dtype), torch.tensor(0.35, dtype=dtype), torch.rand(channels, dtype=dtype) / 2,
+        torch.rand(channels, dtype=dtype),
     )  # fmt: skip
 
 
+def brdf(n: Tensor, wi: Tensor, wo: Tensor, lobe: LitLobe) -> Tensor:
+    albedo = torch.zeros_like(lobe.f0) if lobe.albedo is None else lobe.albedo
+    return lobes_brdf(n, wi, wo, Lobes(albedo, lobe.f0, lobe.roughness))
+
+
 def shaded(function, points, batch, projected: Tensor, *inputs: Tensor, **options) -> Tensor:  # type: ignore[no-untyped-def]
-    vertices, normals, eyes, direction, irradiance, roughness, f0 = inputs
+    vertices, normals, eyes, *lobe = inputs
     surface = GlossySurface(vertices, normals, batch.faces)
-    lobe = LitLobe(direction, irradiance, roughness, f0)
-    rest = (ggx_brdf,) if function is twin else ()
-    return function(points, projected, batch, surface, eyes, lobe, *rest, **options)
+    rest = (brdf,) if function is twin else ()
+    return function(points, projected, batch, surface, eyes, LitLobe(*lobe), *rest, **options)
 
 
+@pytest.mark.parametrize("base", [False, True], ids=["lobe alone", "over a base"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize(("views", "channels"), [(1, 3), (3, 3)])
-def test_value_and_gradients_are_the_twins(dtype: torch.dtype, views: int, channels: int) -> None:
+def test_value_and_gradients_are_the_twins(dtype: torch.dtype, views: int, channels: int, base: bool) -> None:
     points, projected, batch = random_surface(dtype, views=views)
     inputs = [v.requires_grad_() for v in (projected, *inputs_of(dtype, views, channels))]
+    inputs = inputs if base else inputs[:-1]
     mine, expected = (shaded(f, points, batch, *inputs) for f in (ggx_directional, twin))
     torch.testing.assert_close(mine, expected, rtol=1e-3, atol=1e-4 if dtype == torch.float32 else 1e-10)
     assert float((mine > 0).double().mean()) > 0.3

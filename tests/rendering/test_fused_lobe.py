@@ -13,7 +13,7 @@ from sharpvision.cameras import Orthographic, View
 from sharpvision.core.pose import Pose
 from sharpvision.geometry import Mesh
 from sharpvision.geometry.primitives import icosphere
-from sharpvision.illumination import Ambient, Directional, SphericalHarmonics
+from sharpvision.illumination import Ambient, Directional, Point, SphericalHarmonics
 from sharpvision.materials import GGX, MetallicRoughness
 from sharpvision.rendering import RenderSettings, Scene, Shape, draw, render
 
@@ -30,6 +30,7 @@ LIGHTS: dict[str, Callable[[], nn.Module]] = {
     "sun": lambda: Directional(
         torch.tensor([0.4, 0.5, 0.8], dtype=DOUBLE), torch.tensor([3.0, 2.5, 2.0], dtype=DOUBLE)
     ),
+    "lamp": lambda: Point(torch.tensor([2.0, 3.0, 4.0], dtype=DOUBLE), torch.ones(3, dtype=DOUBLE)),
     "room": lambda: Ambient(torch.tensor([0.1, 0.2, 0.3], dtype=DOUBLE)),
     "sky": lambda: sky(2),
     "cloudy": lambda: sky(3),
@@ -110,15 +111,15 @@ VIEWS = {
 
 @pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS.keys())
 @pytest.mark.parametrize(
-    ("lights", "coated"), [(("sun", "room"), False), (("sky",), False), (("sky",), True)],
-    ids=["sun and room", "sky", "sky on a base"],
+    ("lights", "coated"), [(("sun", "room"), False), (("sun",), True), (("sky",), False), (("sky",), True)],
+    ids=["sun and room", "sun on a base", "sky", "sky on a base"],
 )  # fmt: skip
 def test_fused_and_deferred_shading_agree(
     lights: tuple[str, ...], coated: bool, view: View, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = counted(monkeypatch)
     agrees_with_deferred_shading(glossy_ball(lights, coated), view, monkeypatch)
-    assert set(calls) == ({"ggx_directional", "ggx_sh"} if "sun" in lights else {"ggx_sh"})
+    assert set(calls) == {"ggx_directional" if light == "sun" else "ggx_sh" for light in lights}
 
 
 @pytest.mark.parametrize("light", ["room", "cloudy", "studio"])
@@ -134,7 +135,7 @@ def test_shadows_leave_light_from_all_around_to_the_kernel(monkeypatch: pytest.M
     assert calls == ["ggx_sh"]
 
 
-def test_base_under_a_distant_light_is_left_to_deferred_shading(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_point_lights_are_left_to_deferred_shading(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = counted(monkeypatch)
-    rendered(glossy_ball(("sun",), True), VIEWS["one view"])
+    rendered(glossy_ball(("lamp",), True), VIEWS["one view"])
     assert not calls

@@ -18,11 +18,11 @@ def ggx_directional(
     points: Points, projected: Tensor, batch: Batch, surface: GlossySurface, eyes: Tensor, lobe: LitLobe,
     brdf: Callable[..., Tensor], *, damped: bool = True,
 ) -> Tensor:  # fmt: skip
-    """See `kernels.shade_ggx.ggx_directional`; `brdf` is `materials.ggx_brdf`, which stands above this folder."""
+    """See `kernels.shade_ggx.ggx_directional`; `brdf(n, wi, wo, lobe)` as `materials.lobes_brdf`, which is above."""
     faces, offset = surface.normal_faces, surface.normal_offset
     n = unit(interpolate(points, projected, batch, surface.normals, faces, offset, damped=damped))
     place = interpolate(points, projected, batch, surface.vertices, batch.faces, damped=damped)
     eye = eyes[points.view.long()]
     wo, wi = unit(eye[:, :3] - eye[:, 3:] * place), unit(lobe.direction).expand_as(n)
-    reflected = brdf(n, wi, wo, lobe.roughness, lobe.f0)
+    reflected = brdf(n, wi, wo, lobe)
     return reflected * torch.clamp(dot(n, wi), min=0)[:, None] * lobe.irradiance
