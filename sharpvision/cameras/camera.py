@@ -50,6 +50,10 @@ class Camera(nn.Module, ABC):
         clipped at w = `near`; exactly linear in the points where the camera has no distortion.
         """
 
+    def rows(self) -> Float[Tensor, "*batch 4 4"] | None:
+        """The matrix M of `projected(points) = (points, 1) M`; None where a lens bends them."""
+        return None
+
     def view_directions(self, pixels: Float[Tensor, "*#batch 2"]) -> Float[Tensor, "*#batch 3"]:
         """Unit directions from the surface to the camera, the wo of a BRDF."""
         return -self.rays(pixels).directions

@@ -83,6 +83,13 @@ class Orthographic(Camera):
         depth = points[..., 2:].expand(*pixels.shape[:-1], 1)
         return torch.cat([pixels, depth, torch.ones_like(depth)], -1)
 
+    def rows(self) -> Float[Tensor, "*batch 4 4"]:
+        """See `Camera.rows`."""
+        scale, zero = self.scale, torch.zeros_like(self.scale)
+        one, (x, y) = torch.ones_like(zero), self.offset.expand(*zero.shape, 2).unbind(-1)
+        lines = [(scale, zero, zero, zero), (zero, scale, zero, zero), (zero, zero, one, zero), (x, y, zero, one)]
+        return torch.stack([torch.stack(line, -1) for line in lines], -2)
+
     def rays(self, pixels: Tensor) -> Rays:
         """Parallel rays along z that start in the plane of depth zero."""
         origins = self.unproject(pixels, torch.zeros_like(pixels[..., 0]))

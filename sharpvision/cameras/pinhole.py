@@ -98,12 +98,16 @@ class Pinhole(Camera):
 
     def projected(self, points: Tensor, near: float) -> Tensor:
         """(f_x X + c_x Z, f_y Y + c_y Z, -1, Z): the key -1 / Z is linear in the image."""
-        scale = torch.diag_embed(self.focal_px)
+        rows = self.rows()
+        return affine(points, rows[..., :3, :], rows[..., 3, :])
+
+    def rows(self) -> Float[Tensor, "*batch 4 4"]:
+        """See `Camera.rows`."""
+        scale, centre = torch.diag_embed(self.focal_px), self.principal_point
         upper = torch.cat([scale, torch.zeros_like(scale)], -1)
-        centre = self.principal_point
         last = torch.cat([centre, centre.new_tensor([0.0, 1.0]).expand_as(centre)], -1)
-        linear = torch.cat([upper, last[..., None, :]], -2)
-        return affine(points, linear, linear.new_tensor([0.0, 0.0, -1.0, 0.0]))
+        fixed = centre.new_tensor([0.0, 0.0, -1.0, 0.0]).expand_as(last)
+        return torch.cat([upper, torch.stack([last, fixed], -2)], -2)
 
     def rays(self, pixels: Tensor) -> Rays:
         """Rays from the centre of projection."""

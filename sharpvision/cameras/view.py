@@ -7,12 +7,16 @@ import math
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch._C._functorch import is_functorch_wrapped_tensor
+from torch.autograd import forward_ad
+from torch.compiler import is_compiling
 
 from sharpvision.cameras.camera import Camera
 from sharpvision.cameras.orthographic import Orthographic
 from sharpvision.cameras.pinhole import Pinhole
 from sharpvision.core.pose import Pose
 from sharpvision.core.vectors import unit
+from sharpvision.kernels.projected_rows import projected_rows
 
 
 class View(nn.Module):
@@ -57,7 +61,28 @@ class View(nn.Module):
 
     def projected(self, points: Float[Tensor, "*#batch n 3"], near: float) -> Float[Tensor, "*batch n 4"]:
         """Projected coordinates (x w, y w, q, w) of points of the world, see `Camera.projected`."""
-        return self.camera.projected(self.world_to_camera(points), near)
+        maps = self._maps() if points.dim() == 2 else None
+        if maps is None or maps[0].dtype != points.dtype:
+            return self.camera.projected(self.world_to_camera(points), near)
+        return projected_rows(points, *maps)
+
+    def _maps(self) -> tuple[Tensor, Tensor] | None:
+        """Affine maps into the camera's frame and to its rows; None where a lens bends the second. Those without
+        derivative are made again only where a number has changed."""
+        own = (*self.world_to_camera.parameters(), *self.camera.parameters())
+        fixed = (
+            not is_compiling()
+            and forward_ad._current_level < 0
+            and not any(p.requires_grad or p.device.type != "cpu" or is_functorch_wrapped_tensor(p) for p in own)
+        )
+        numbers = [(p.tolist(), p.dtype) for p in own] if fixed else None
+        kept = self.__dict__.get("_kept_maps")
+        if kept is not None and fixed and kept[0] == numbers:
+            return kept[1]  # type: ignore[no-any-return]
+        rows = self.camera.rows()
+        maps = None if rows is None else (self.world_to_camera.rows, rows)
+        self.__dict__["_kept_maps"] = (numbers, maps) if fixed else None
+        return maps
 
     @property
     def batch_shape(self) -> torch.Size:

@@ -78,6 +78,12 @@ class Pose(nn.Module):
         return affine(points, linear.mT, self.translation)
 
     @property
+    def rows(self) -> Float[Tensor, "*batch 4 3"]:
+        """The matrix M of x' = (x, 1) M."""
+        linear = self.scale[..., None, None] * self.rotation_matrix
+        return torch.cat([linear.mT, self.translation[..., None, :].expand(*linear.shape[:-2], 1, 3)], -2)
+
+    @property
     def is_resting(self) -> bool:
         """Whether the pose is the identity and none of its parameters is being differentiated."""
         own = (self.rotation, self.translation, self.scale_raw)

@@ -21,4 +21,4 @@ class PositionalFunction(Function):
         """See `torch.autograd.Function.apply`."""
         if torch._C._are_functorch_transforms_active():
             return super().apply(*args)
-        return super(Function, cls).apply(*unwrap_dead_wrappers(args))
+        return super(Function, cls).apply(*unwrap_dead_wrappers(args))  # type: ignore[misc]

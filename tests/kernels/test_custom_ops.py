@@ -30,6 +30,7 @@ from sharpvision.kernels.custom_ops import OPERATIONS
 from sharpvision.kernels.interpolate import barycentrics, interpolate
 from sharpvision.kernels.mesh_queries import distance_to_mesh, touching_boxes
 from sharpvision.kernels.normals import vertex_normals
+from sharpvision.kernels.projected_rows import projected_rows
 from sharpvision.kernels.rasterize import rasterize
 from sharpvision.kernels.shade import irradiance_directional, irradiance_sh
 from sharpvision.kernels.shade_ggx import GlossySurface, LitLobe, ggx_directional
@@ -118,6 +119,10 @@ def of_vertex_normals() -> Case:
     return Case(normals, (torch.randn(12, 3),))
 
 
+def of_projected_rows() -> Case:
+    return Case(projected_rows, (torch.randn(12, 3), torch.randn(2, 4, 3), torch.randn(2, 4, 4)))
+
+
 def of_rasterize() -> Case:
     scene = make("soup")
     batch = scene.batch()
@@ -180,6 +185,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "texture bilinear": lambda: of_texture("bilinear"),
     "texture mipmap": lambda: of_texture("mipmap"),
     "vertex_normals, corners_of": of_vertex_normals,
+    "projected_rows": of_projected_rows,
     "rasterize": of_rasterize,
     "plan, antialias": lambda: of_plan("one mesh"),
     "plan of meshes": lambda: of_plan("meshes"),
