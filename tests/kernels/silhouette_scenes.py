@@ -117,3 +117,41 @@ def make(name: str, dtype: torch.dtype = torch.float32, size: int = 24) -> Flat:
 SCENES = (
     "ball", "inside_out", "open", "torus", "two", "frame", "soup", "box", "box_front", "box_near", "box_fin"
 )  # fmt: skip
+
+
+def in_pixels(points: Tensor, faces: Tensor, size: int) -> Flat:
+    """A scene given by places in pixels and depths (V, 3), in float64."""
+    x, y, w = points.unbind(1)
+    rows = torch.stack([x * w, y * w, w - 1, w], 1).contiguous()
+    colour = torch.rand(len(faces), generator=torch.Generator().manual_seed(2))
+    return Flat(rows, faces, colour, edges_of(faces, points), size)
+
+
+def slivers(name: str, seed: int = 0, size: int = 11) -> Flat:
+    """Faces as thin as they get, at depths of their own.
+
+    `needles` are 1e-2 to 1e-16 pixels wide; `lattice`: corners at centres, borders and corners of pixels, some faces
+    without area; `centre`: two that cross in the middle of a pixel, `corner`: one that ends there; `edge_on`: seen
+    along its plane; `end_on`: an edge towards the camera; `t_junction`: a flat face fills in between two edges and one.
+    """
+    g = torch.Generator().manual_seed(seed)
+    fixed = {
+        "centre": ([[1, 1, 2], [10, 10, 2], [10, 2, 2], [1, 10, 3], [10, 1, 3], [10, 0.5, 3]], [[0, 1, 2], [3, 4, 5]]),
+        "corner": ([[5.5, 5.5, 2], [10, 10, 2], [10, 2, 2]], [[0, 1, 2]]),
+        "edge_on": ([[5.5, 1, 2], [5.5, 10, 2], [5.5, 4, 3], [9, 6, 2.5]], [[0, 1, 2], [1, 3, 2]]),
+        "end_on": ([[3, 3, 2], [3, 3, 3], [8, 5.5, 2.5]], [[0, 1, 2]]),
+        "t_junction": ([[1, 2, 2], [10, 2, 2], [5, 2, 2], [6, 9, 2]], [[0, 1, 3], [0, 2, 1]]),
+    }
+    if name in fixed:
+        points, faces = (torch.tensor(v) for v in fixed[name])
+        return in_pixels(points.double(), faces, size)
+    points = torch.randint(0, 2 * size + 1, (15, 3), generator=g).double() / 2
+    points[:, 2] = 2 + 0.3 * torch.arange(5).repeat_interleave(3)
+    if name == "needles":
+        points[:, 2] += 0.1 * torch.rand(15, generator=g)
+        points[2::3] = (points[::3] + points[1::3]) / 2
+        points[2::3, :2] += 10.0 ** -torch.randint(2, 17, (5, 1), generator=g).double()
+    return in_pixels(points, torch.arange(15).view(-1, 3), size)
+
+
+SLIVERS = ("needles", "lattice", "centre", "corner", "edge_on", "end_on", "t_junction")

@@ -14,11 +14,14 @@ from torch import Tensor
 
 from sharpvision.kernels.batch import Batch
 from sharpvision.kernels.raster_types import Pieces, Plan, Points, Raster
+from sharpvision.kernels.reference.silhouette_weight import weight
 from sharpvision.kernels.silhouette_edges import HARD, INWARD, OUTWARD, SAME_WAY, EdgeBatch, MeshEdges
 from sharpvision.kernels.silhouette_plan import SAMPLES, PlanSettings
 
 NUDGE_PX = 1e-3
 HIDDEN = 1e-5
+SURE = 1e-5
+SHORT_PX = 1e-5
 
 
 @dataclass
@@ -92,7 +95,7 @@ def plan(projected: Tensor, batch: Batch, raster: Raster, edges: MeshEdges | Edg
                             piece,
                             pixel,
                             v,
-                            _weight(piece, centre, offsets),
+                            weight((piece.a, piece.b, piece.normal), centre, offsets),
                             *_sides(piece, v, pixel, edges.edges, places),
                         )
                     )
@@ -110,7 +113,7 @@ class _View:
         self.row, self.near, self.size = int(batch.row_offset[v]), near, (batch.width, batch.height)
         self.rows = projected.double()
         self.corners = self.rows[batch.faces[self.first : self.first + count].long() + self.row]
-        self.area = torch.linalg.det(self.corners[..., [0, 1, 3]])
+        self.side = _sides_of(self.corners)
         self.closed = bool((projected[:, 3] >= near).all())
 
     def nearest(self, point: Tensor) -> tuple[int, float]:
@@ -176,46 +179,57 @@ class _View:
         ]
 
     def _chosen(self, e: int, edges: MeshEdges) -> tuple[str, int, float] | None:
-        """Kind, inner face and the sign of the first face's area; None where the image does not jump."""
+        """Kind, inner face and the sign of the first face's area; None where the image does not jump.
+
+        A face without area counts as one of positive area, which closes the chains of folds, and is no inner side.
+        """
         first, second = edges.faces[e].tolist()
         flags = int(edges.flags[e])
-        area = float(self.area[first - self.first])
+        one = int(self.side[first - self.first])
         if second < 0:
-            return ("fold", first, math.copysign(1, area)) if area else None
-        other = float(self.area[second - self.first]) * (-1 if flags & SAME_WAY else 1)
-        outward = math.copysign(1, area) * ((flags & INWARD > 0) - (flags & OUTWARD > 0))
-        if area * other > 0:
-            if not flags & HARD or (self.closed and outward < 0):
+            return ("fold", first, one) if one else None
+        two = int(self.side[second - self.first])
+        sign = -1.0 if one < 0 else 1.0
+        if (one < 0) == ((two < 0) != (flags & SAME_WAY > 0)):
+            away = self.closed and one * ((flags & INWARD > 0) - (flags & OUTWARD > 0)) < 0
+            return ("hard", first, sign) if flags & HARD and one and two and not away else None
+        if one == 0 or two == 0:
+            return "fold", second if one == 0 else first, sign
+        inner = self._nearer(edges.ends[e], edges.opposite[e], one)
+        if flags & (OUTWARD | INWARD) and (self.closed or inner is None):
+            front = 0 if (one < 0) == (flags & OUTWARD > 0) else 1
+            if inner == 1 - front:
                 return None
-            return "hard", first, math.copysign(1, area)
-        if area == other == 0:
-            return None
-        if area == 0 or other == 0:
-            return "fold", second if area == 0 else first, math.copysign(1, area or -other)
-        quad = self.rows[torch.cat([edges.ends[e], edges.opposite[e]]).long() + self.row]
-        behind = (
-            float(torch.linalg.det(quad[:, [0, 1, 3, 2]])) / area
-        )  # by how much the second face is behind the first
-        inner_is_front = (behind > 0) == (outward > 0)
-        if self.closed and flags & (OUTWARD | INWARD) and not inner_is_front:
-            return None
-        return "fold", first if behind >= 0 else second, math.copysign(1, area)
+            inner = front
+        return "fold", (first, second)[inner or 0], sign
+
+    def _nearer(self, ends: Tensor, opposite: Tensor, side: int) -> int | None:
+        """Which face is nearer beside a fold: by the sign of det (A, B, C0, C1), the volume between their planes over
+        depth, taken about the nearer end; None where it is within rounding (1e-5) of zero."""
+        a, b = self.rows[ends.long() + self.row]
+        flip = float(b[3]) > float(a[3])
+        origin, end = (b, a) if flip else (a, b)
+        p, q, r = (v[:3] - origin[:3] / origin[3] * v[3] for v in (end, *self.rows[opposite.long() + self.row]))
+        volume = float(p @ torch.linalg.cross(q, r)) * (-1 if flip else 1)
+        size = float(p.abs() @ (q.abs()[[1, 2, 0]] * r.abs()[[2, 0, 1]] + q.abs()[[2, 0, 1]] * r.abs()[[1, 2, 0]]))
+        return None if abs(volume) <= SURE * size else int((volume > 0) != (side > 0))
 
     def _cut(self, piece: _Piece, group: list[_Piece], edges: MeshEdges) -> list[_Piece]:
         """The piece between its crossings with other folds and boundaries of the pixel."""
-        steps = [0.0, 1.0]
-        d = piece.b - piece.a
+        found, dx, dy = [], *(piece.b - piece.a).tolist()
         mine = set(edges.ends[piece.edge].tolist())
         for other in group:
             if other.kind == "fold" and not mine & set(edges.ends[other.edge].tolist()):
-                system = torch.stack([d, other.a - other.b], 1)
-                if abs(float(torch.linalg.det(system))) > 1e-14:
-                    s, t = torch.linalg.solve(system, other.a - piece.a).tolist()
-                    if 0 < s < 1 and -1e-4 < t < 1.0001:
-                        steps.append(s)
-        return [
-            self._finished(piece, edges, s, t) for s, t in pairwise(sorted(steps)) if (t - s) * float(d.norm()) > 1e-5
-        ]
+                (ex, ey), (fx, fy) = (other.b - other.a).tolist(), (other.a - piece.a).tolist()
+                across = dx * ey - dy * ex
+                if across != 0:
+                    s, t = (fx * ey - fy * ex) / across, (fx * dy - fy * dx) / across
+                    found += [s] if -1e-4 < t < 1.0001 else []
+        steps, skip = [0.0], SHORT_PX / math.hypot(dx, dy)
+        for s in sorted(found):  # a cut that is close to an end or to the last one cuts nothing off
+            if steps[-1] + skip < s < 1 - skip:
+                steps.append(s)
+        return [self._finished(piece, edges, s, t) for s, t in pairwise([*steps, 1.0])]
 
     def _finished(self, piece: _Piece, edges: MeshEdges, s: float, t: float) -> _Piece:
         """Part s to t of a piece, with what holds at its middle."""
@@ -238,27 +252,14 @@ class _View:
         return face in own or key >= piece.key - HIDDEN * abs(piece.key)
 
 
-def _weight(piece: _Piece, centre: Tensor, offsets: Tensor) -> float:
-    """sigma (A - n / K), see `silhouette_points`: A by a polygon's area, n by a test of points in it."""
-    a, b = piece.a - centre.double(), piece.b - centre.double()
-    corners = [a.new_tensor(c) for c in ((0.5, 0.5), (-0.5, 0.5), (-0.5, -0.5), (0.5, -0.5))]
-    out = [p * 0.5 / p.abs().max() for p in (a, b)]  # where the rays through a and b leave the pixel
-    turn = float(a[0] * b[1] - a[1] * b[0])
-    sign = 1.0 if turn >= 0 else -1.0
-
-    def swept(p: Tensor) -> bool:
-        return sign * float(a[0] * p[1] - a[1] * p[0]) >= 0 and sign * float(p[0] * b[1] - p[1] * b[0]) > 0
-
-    between = sorted(
-        (c for c in corners if swept(c)), key=lambda c: float(torch.atan2(a[0] * c[1] - a[1] * c[0], a @ c)) * sign
-    )
-    polygon = torch.stack([a, out[0], *between, out[1], b])
-    nxt = polygon.roll(-1, 0)
-    area = abs(float((polygon[:, 0] * nxt[:, 1] - polygon[:, 1] * nxt[:, 0]).sum())) / 2
-    d = b - a
-    beyond = sum(swept(p) and sign * float(d[0] * (p[1] - a[1]) - d[1] * (p[0] - a[0])) < 0 for p in offsets.double())
-    leaves = float(piece.normal @ (a + b)) > 0
-    return (-1 if leaves else 1) * (area - beyond / len(offsets))
+def _sides_of(corners: Tensor) -> Tensor:
+    """(F,) the sign of each face's area in the image, 0 edge-on, with coordinates (F, 3, 4) about the corner in front:
+    rounding leaves a face with two corners at one place, and no other, exactly without area."""
+    order = (corners[..., 3].argmax(1)[:, None] + torch.arange(3)) % 3
+    a, b, c = corners.gather(1, order[..., None].expand(-1, -1, 4)).unbind(1)
+    b, c = (v[:, :2] * a[:, 3:] - a[:, :2] * v[:, 3:] for v in (b, c))
+    area = b[:, 0] * c[:, 1] - b[:, 1] * c[:, 0]
+    return torch.where(a[:, 3] > 0, area.sign(), 0.0).int()
 
 
 def _sides(piece: _Piece, v: int, pixel: int, edges: MeshEdges, places: _Places) -> tuple[int, int]:
