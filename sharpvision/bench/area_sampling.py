@@ -18,7 +18,8 @@ from torch import Tensor
 from sharpvision.bench.area_sampling_kernels import Lighting, Lists, Surface, area_kernels
 from sharpvision.bench.gradient_model import Geometry, Topology, Unknowns, radiance
 from sharpvision.bench.gradient_scenes import SIZE, GradientScene
-from sharpvision.kernels.dispatch import dispatch, warp_view
+from sharpvision.kernels.dispatch import dispatch
+from sharpvision.kernels.views import warp_array
 
 MARGIN_PX = 0.1
 REACH_PX = 1.0
@@ -85,7 +86,7 @@ def nearest(points: Tensor, geometry: Geometry, lists: FaceLists, near: float) -
     """Nearest face (P,), -1 where none, and its beta (P, 3) at places (P, 2) in the image."""
     face = torch.empty(len(points), dtype=torch.int32)
     inverse, points = geometry.inverse.detach().contiguous(), points.contiguous()
-    inputs = [warp_view(points, wp.vec2d), _lists(lists, inverse, near), warp_view(face)]
+    inputs = [warp_array(points, wp.vec2d), _lists(lists, inverse, near), warp_array(face)]
     dispatch(area_kernels().nearest, len(points), inputs, points.device)
     found = face.long()
     place = torch.cat([points, torch.ones_like(points[:, :1])], 1)
@@ -164,13 +165,13 @@ class AreaSampler:
         vertices, normals = geometry.vertices.detach().contiguous(), geometry.normals.detach().contiguous()
         lighting, kept = self._lighting(unknowns, geometry.eye)
         surface = Surface()
-        surface.faces, surface.normal_faces, surface.uv_faces = (warp_view(i) for i in self.index)
-        surface.vertices, surface.normals = warp_view(vertices, wp.vec3d), warp_view(normals, wp.vec3d)
-        surface.colors, surface.uv = warp_view(self.colors, wp.vec3d), warp_view(self.uv, wp.vec2d)
-        surface.background = warp_view(self.background, wp.vec3d)
+        surface.faces, surface.normal_faces, surface.uv_faces = (warp_array(i) for i in self.index)
+        surface.vertices, surface.normals = warp_array(vertices, wp.vec3d), warp_array(normals, wp.vec3d)
+        surface.colors, surface.uv = warp_array(self.colors, wp.vec3d), warp_array(self.uv, wp.vec2d)
+        surface.background = warp_array(self.background, wp.vec3d)
         inputs = [
-            warp_view(pixels), warp_view(shift, wp.vec2d), warp_view(pattern, wp.vec2d),
-            _lists(self.lists, inverse, self.scene.near), surface, lighting, warp_view(out, wp.vec3d),
+            warp_array(pixels), warp_array(shift, wp.vec2d), warp_array(pattern, wp.vec2d),
+            _lists(self.lists, inverse, self.scene.near), surface, lighting, warp_array(out, wp.vec3d),
         ]  # fmt: skip
         dispatch(area_kernels().mean, len(pixels), inputs, pixels.device, band_items=32)
         del kept
@@ -184,8 +185,8 @@ class AreaSampler:
         harmonics = unknowns["light_sh"].detach().contiguous() if matte else zeros[0]
         direction = zeros[0, 0] if matte else unknowns["light_direction"].detach()
         lighting = Lighting()
-        lighting.textured, lighting.texels = int(scene.texels is not None), warp_view(texels, wp.vec3d)
-        lighting.matte, lighting.harmonics = int(matte), warp_view(harmonics, wp.vec3d)
+        lighting.textured, lighting.texels = int(scene.texels is not None), warp_array(texels, wp.vec3d)
+        lighting.matte, lighting.harmonics = int(matte), warp_array(harmonics, wp.vec3d)
         lighting.toward = wp.vec3d(*(direction / direction.norm().clamp(min=1e-30)).tolist())
         lighting.irradiance, lighting.eye = wp.vec3d(*scene.irradiance.tolist()), wp.vec3d(*eye.tolist())
         lighting.alpha = wp.float64(float(unknowns["roughness"]) ** 2 if scene.roughness is not None else -1.0)
@@ -195,8 +196,8 @@ class AreaSampler:
 def _lists(lists: FaceLists, inverse: Tensor, near: float) -> Lists:
     """The faces of the pixels for a kernel; the tensors must outlive it."""
     arrays = Lists()
-    arrays.first, arrays.faces = warp_view(lists.first), warp_view(lists.faces)
-    arrays.inverse, arrays.most = warp_view(inverse, wp.mat33d), wp.float64(1 / near)
+    arrays.first, arrays.faces = warp_array(lists.first), warp_array(lists.faces)
+    arrays.inverse, arrays.most = warp_array(inverse, wp.mat33d), wp.float64(1 / near)
     return arrays
 
 

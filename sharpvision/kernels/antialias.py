@@ -21,9 +21,10 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of, warp_view
+from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of
 from sharpvision.kernels.launch import start_warp
 from sharpvision.kernels.raster_types import Plan
+from sharpvision.kernels.views import ArrayView, warp_view
 
 start_warp()
 
@@ -181,7 +182,7 @@ def plan_tensors(plan: Plan) -> tuple[Tensor, ...]:
     )  # fmt: skip
 
 
-def _assembly(plan: tuple[Tensor, ...]) -> list[wp.array]:
+def _assembly(plan: tuple[Tensor, ...]) -> list[ArrayView]:
     """What `assemble` and `distribute` read of a plan."""
     sample, samples, piece_first, *_, coefficient, inner, outer = plan
     return [warp_view(v) for v in (sample.reshape(-1), samples, piece_first, coefficient, inner, outer)]

@@ -15,10 +15,11 @@ from torch import Tensor
 
 from sharpvision.core.errors import SharpVisionError
 from sharpvision.kernels.batch import Batch
-from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of, warp_view
+from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of
 from sharpvision.kernels.launch import start_warp
 from sharpvision.kernels.near_plane import OFF, near_plane_functions
 from sharpvision.kernels.raster_types import Bins
+from sharpvision.kernels.views import warp_view
 
 start_warp()
 

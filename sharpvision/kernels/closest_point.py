@@ -8,8 +8,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from sharpvision.kernels.custom_ops import traced_query
-from sharpvision.kernels.dispatch import dispatch, warp_view
+from sharpvision.kernels.dispatch import dispatch
 from sharpvision.kernels.launch import compiling, start_warp
+from sharpvision.kernels.views import warp_array, warp_view
 
 start_warp()
 
@@ -76,7 +77,7 @@ def _closest_faces(points: Tensor, vertices: Tensor, faces: Tensor) -> Tensor:
     both = torch.cat([corners, places])
     farthest = 2.0 * float((both.amax(0) - both.amin(0)).norm()) + 1.0
     with compiling():
-        mesh = wp.Mesh(warp_view(corners, wp.vec3), warp_view(indices.reshape(-1)))
+        mesh = wp.Mesh(warp_array(corners, wp.vec3), warp_array(indices.reshape(-1)))
     inputs = [mesh.id, warp_view(places, wp.vec3), farthest, warp_view(face)]
     dispatch(_closest, len(points), inputs, points.device)
     return face

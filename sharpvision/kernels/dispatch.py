@@ -18,6 +18,7 @@ from torch import Tensor
 from sharpvision.kernels.launch import compiling, in_bands, start_warp, thread_count
 from sharpvision.kernels.packing import Packed
 from sharpvision.kernels.team import team
+from sharpvision.kernels.views import SCALARS, ArrayView, StructView
 
 start_warp()
 
@@ -25,20 +26,15 @@ BANDS_PER_THREAD = 4
 LEAST_BAND = 64
 WORTH_A_THREAD = 8e-5
 """Seconds of work below which one thread does it alone."""
-KEPT_VIEWS = 4096
-_views: dict[tuple[Any, ...], wp.array] = {}
 _seconds: dict[wp.Kernel, float] = {}
 _packed: dict[wp.Kernel, Packed | Literal[False]] = {}
-# A view owns no memory and only says where an array lies, so it serves every tensor that comes to lie there. Making one
-# takes 10 us, a step has two hundred, and the next step's tensors mostly lie where this one's did.
-_SCALARS = {torch.float32: wp.float32, torch.float64: wp.float64, torch.int32: wp.int32, torch.uint8: wp.uint8}
 
 
 def real_of(tensor: Tensor) -> type:
     """`wp.float32` or `wp.float64`, as the tensor's dtype; `TypeError` for any other."""
     if tensor.dtype not in (torch.float32, torch.float64):
         raise TypeError(f"expected float32 or float64, found {tensor.dtype}")
-    return _SCALARS[tensor.dtype]
+    return SCALARS[tensor.dtype]
 
 
 def kernel_module(name: str, real: type) -> wp.Module:
@@ -48,32 +44,8 @@ def kernel_module(name: str, real: type) -> wp.Module:
     return module
 
 
-def warp_view(tensor: Tensor, dtype: Any = None) -> wp.array:
-    """A Warp view (no copy) of a contiguous tensor; `dtype` may be a vector or matrix type for the last axes.
-
-    Raises `ValueError` where the tensor is not contiguous: a hidden copy would lose what the kernel writes.
-
-    >>> warp_view(torch.zeros(5, 3), wp.vec3).shape
-    (5,)
-    """
-    if not tensor.is_contiguous():
-        raise ValueError("a kernel needs a contiguous tensor")
-    key = (tensor.data_ptr(), tensor.shape, tensor.dtype if dtype is None else dtype, tensor.device)
-    view = _views.get(key)
-    if view is None:
-        if len(_views) >= KEPT_VIEWS:
-            _views.clear()
-        dtype = _SCALARS[tensor.dtype] if dtype is None else dtype
-        inner = len(getattr(dtype, "_shape_", ()))
-        shape = tuple(tensor.shape[: tensor.dim() - inner])
-        device = "cpu" if tensor.device.type == "cpu" else f"cuda:{tensor.device.index or 0}"
-        view = wp.array(ptr=tensor.data_ptr(), shape=shape, dtype=dtype, device=device, copy=False)
-        _views[key] = view
-    return view
-
-
 def dispatch(kernel: wp.Kernel, items: int, inputs: list[Any], device: torch.device, band_items: int = 0) -> None:
-    """Run `kernel(first, *inputs)` for `items` items; the tensors behind `inputs` must outlive the call.
+    """Run `kernel(first, *inputs)` for `items` items; tensors as `warp_view` and `struct_view` make them.
 
     On a CPU the items are cut into bands of `band_items`, or by default into `BANDS_PER_THREAD` a thread, of at least
     `LEAST_BAND` items, and shared by a team of threads; kernels that have turned out to be too short to share stay with
@@ -84,7 +56,7 @@ def dispatch(kernel: wp.Kernel, items: int, inputs: list[Any], device: torch.dev
         return
     if device.type != "cpu":
         with compiling():
-            wp.launch(kernel, dim=items, inputs=[0, *inputs], device=f"cuda:{device.index or 0}")
+            wp.launch(kernel, dim=items, inputs=[0, *_of_warp(inputs)], device=f"cuda:{device.index or 0}")
         return
     packed = _packed.get(kernel)
     if packed is None:
@@ -104,10 +76,16 @@ def dispatch(kernel: wp.Kernel, items: int, inputs: list[Any], device: torch.dev
     _learn(kernel, took * threads if shared else took)
 
 
+def _of_warp(inputs: list[Any]) -> list[Any]:
+    """With arrays and structs of Warp's own."""
+    arrays = [v.array if isinstance(v, ArrayView) else v for v in inputs]
+    return [v.struct if isinstance(v, StructView) else v for v in arrays]
+
+
 def _packing(kernel: wp.Kernel, inputs: list[Any]) -> Packed | Literal[False]:
     """How to launch the kernel without Warp's help, or False; compiles it."""
     with compiling():
-        command = wp.launch(kernel, dim=1, inputs=[0, *inputs], device="cpu", record_cmd=True)
+        command = wp.launch(kernel, dim=1, inputs=[0, *_of_warp(inputs)], device="cpu", record_cmd=True)
     try:
         return Packed(kernel, command, inputs)
     except TypeError:
@@ -116,6 +94,7 @@ def _packing(kernel: wp.Kernel, inputs: list[Any]) -> Packed | Literal[False]:
 
 def _through_warp(kernel: wp.Kernel, items: int, inputs: list[Any], size: int) -> None:
     """The same by launches of Warp, each thread recording one of its own."""
+    inputs = _of_warp(inputs)
 
     def record() -> wp.Launch:
         with compiling():

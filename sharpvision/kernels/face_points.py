@@ -9,9 +9,10 @@ import warp as wp
 from torch import Tensor
 
 from sharpvision.kernels.batch import Batch
-from sharpvision.kernels.dispatch import real_of, warp_view
+from sharpvision.kernels.dispatch import real_of
 from sharpvision.kernels.gather import CornerValues, Groups, gathered, groups_of, scattered
 from sharpvision.kernels.raster_types import Points
+from sharpvision.kernels.views import warp_view
 
 
 @dataclass(frozen=True, eq=False)

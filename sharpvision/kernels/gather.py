@@ -17,9 +17,10 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from sharpvision.kernels.batch import Batch
 from sharpvision.kernels.corners import corners_of
-from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of, warp_view
+from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of
 from sharpvision.kernels.launch import start_warp
 from sharpvision.kernels.raster_types import Points
+from sharpvision.kernels.views import warp_view
 
 start_warp()
 

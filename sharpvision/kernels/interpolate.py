@@ -11,12 +11,13 @@ from torch import Tensor
 
 from sharpvision.kernels.barycentric import barycentric_functions
 from sharpvision.kernels.batch import Batch
-from sharpvision.kernels.dispatch import kernel_module, real_of, warp_view
+from sharpvision.kernels.dispatch import kernel_module, real_of
 from sharpvision.kernels.face_points import FacePoints
 from sharpvision.kernels.first_order import first_order
 from sharpvision.kernels.gather import CornerValues, in_few_bands
 from sharpvision.kernels.launch import start_warp
 from sharpvision.kernels.raster_types import Points
+from sharpvision.kernels.views import warp_view
 
 start_warp()
 

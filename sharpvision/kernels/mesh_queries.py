@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.library import get_ctx
 
 from sharpvision.kernels.custom_ops import traced_query
-from sharpvision.kernels.dispatch import dispatch, warp_view
+from sharpvision.kernels.dispatch import dispatch
 from sharpvision.kernels.launch import compiling, start_warp
+from sharpvision.kernels.views import warp_array, warp_view
 
 start_warp()
 
@@ -81,7 +82,7 @@ def distance_to_mesh(
     corners = torch.cat([vertices, points])
     farthest = 2.0 * float((corners.amax(0) - corners.amin(0)).norm()) + 1.0
     with compiling():
-        mesh = wp.Mesh(warp_view(vertices, wp.vec3), warp_view(faces.reshape(-1)), support_winding_number=signed)
+        mesh = wp.Mesh(warp_array(vertices, wp.vec3), warp_array(faces.reshape(-1)), support_winding_number=signed)
         kernel = _nearest_signed if signed else _nearest
         dispatch(kernel, len(points), [mesh.id, warp_view(points, wp.vec3), farthest, warp_view(out)], points.device)
     return out
@@ -103,7 +104,7 @@ def touching_boxes(vertices: Float[Tensor, "v 3"], faces: Int[Tensor, "f 3"]) ->
     start, nobody = torch.zeros_like(count), torch.zeros(0, dtype=torch.int32, device=lower.device)
     boxes = [warp_view(lower, wp.vec3), warp_view(upper, wp.vec3)]
     with compiling():
-        tree = wp.Bvh(*boxes)
+        tree = wp.Bvh(*(b.array for b in boxes))
         lists = [warp_view(start), warp_view(count), warp_view(nobody)]
         dispatch(_touching, len(faces), [tree.id, *boxes, *lists], lower.device)
         start = (count.cumsum(0, dtype=torch.int32) - count).contiguous()

@@ -15,9 +15,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from sharpvision.kernels.corners import Corners, corners_of
-from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of, warp_view
+from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of
 from sharpvision.kernels.first_order import first_order
 from sharpvision.kernels.launch import start_warp
+from sharpvision.kernels.views import ArrayView, warp_view
 
 start_warp()
 
@@ -236,7 +237,7 @@ def vertex_normals(
     return _operation(setting, vertices)
 
 
-def _run(kernel: wp.Kernel, items: int, inputs: list[wp.array], device: torch.device) -> None:
+def _run(kernel: wp.Kernel, items: int, inputs: list[ArrayView], device: torch.device) -> None:
     dispatch(kernel, items, inputs, device, band_items=max(256, -(-items // BANDS)))
 
 

@@ -13,10 +13,8 @@ from typing import Any
 
 import warp as wp
 
-_LETTERS = {
-    ctypes.c_int8: "b", ctypes.c_uint8: "B", ctypes.c_int16: "h", ctypes.c_uint16: "H", ctypes.c_int32: "i",
-    ctypes.c_uint32: "I", ctypes.c_int64: "q", ctypes.c_uint64: "Q", ctypes.c_float: "f", ctypes.c_double: "d",
-}  # fmt: skip
+from sharpvision.kernels.views import LETTERS, ArrayView, StructView
+
 _BOUNDS = Struct("=I4xQQ")
 Content = int | float | bytes
 
@@ -53,7 +51,7 @@ class Packed:
         parts, at = ["="], 0
         for name, value in zip(names, params, strict=True):
             place = getattr(layout, name)
-            letter = _LETTERS.get(type(value), f"{place.size}s")
+            letter = LETTERS.get(type(value), f"{place.size}s")
             parts.append(f"{place.offset - at}x{letter}")
             at = place.offset + place.size
         self._pack = Struct("".join(parts) + f"{self.size - at}x").pack
@@ -80,9 +78,11 @@ class Packed:
 def _content(value: Any) -> Content:
     """A value as `struct` packs it: numbers as they are, arrays and structs as C has them, vectors as their numbers."""
     kind = type(value)
+    if kind is ArrayView or kind is StructView:
+        return value.packed  # type: ignore[no-any-return]
     if kind is int or kind is float:
         return value  # type: ignore[no-any-return]
-    if hasattr(value, "__ctype__"):  # arrays and structs
+    if hasattr(value, "__ctype__"):  # arrays and structs of Warp's own
         return bytes(value.__ctype__())
     if hasattr(value, "value"):
         return value.value  # type: ignore[no-any-return]

@@ -9,9 +9,10 @@ import warp as wp
 from jaxtyping import Float
 from torch import Tensor
 
-from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of, warp_view
+from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of
 from sharpvision.kernels.first_order import first_order
 from sharpvision.kernels.launch import start_warp
+from sharpvision.kernels.views import warp_view
 
 start_warp()
 

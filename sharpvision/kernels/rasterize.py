@@ -14,10 +14,11 @@ from torch import Tensor
 from sharpvision.kernels.batch import Batch
 from sharpvision.kernels.bins import Screen, bin_faces
 from sharpvision.kernels.custom_ops import traced_query
-from sharpvision.kernels.dispatch import dispatch, real_of, warp_view
+from sharpvision.kernels.dispatch import dispatch, real_of
 from sharpvision.kernels.raster_kernels import raster_kernels
 from sharpvision.kernels.raster_outlines import grid_of, raster_outline
 from sharpvision.kernels.raster_types import Bins, Raster
+from sharpvision.kernels.views import warp_view
 
 _BANDS = 16
 

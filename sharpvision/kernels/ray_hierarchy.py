@@ -14,8 +14,9 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from sharpvision.kernels.dispatch import dispatch, warp_view
+from sharpvision.kernels.dispatch import dispatch
 from sharpvision.kernels.launch import compiling, in_bands, start_warp
+from sharpvision.kernels.views import warp_array, warp_view
 
 start_warp()
 
@@ -85,7 +86,7 @@ class _Tree:
     def __init__(self, vertices: Tensor, faces: Tensor) -> None:
         self.vertices, self.faces = vertices.clone(), faces
         with compiling():
-            self.mesh = wp.Mesh(warp_view(self.vertices, wp.vec3), warp_view(self.faces.reshape(-1)))
+            self.mesh = wp.Mesh(warp_array(self.vertices, wp.vec3), warp_array(self.faces.reshape(-1)))
         self.blocks = _neighbours(self.vertices, faces)
         self.area = _area(self.vertices, self.blocks)
 

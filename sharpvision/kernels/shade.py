@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sharpvision.core.vectors import unit
 from sharpvision.kernels.batch import Batch
-from sharpvision.kernels.dispatch import dispatch, real_of, warp_view
+from sharpvision.kernels.dispatch import dispatch, real_of
 from sharpvision.kernels.face_points import FacePoints
 from sharpvision.kernels.first_order import first_order
 from sharpvision.kernels.gather import CornerValues, in_few_bands
@@ -21,6 +21,7 @@ from sharpvision.kernels.irradiance_form import form_of
 from sharpvision.kernels.raster_types import Points
 from sharpvision.kernels.shade_kernels import CHUNK, shade_kernels
 from sharpvision.kernels.shade_lanes import shade_lanes
+from sharpvision.kernels.views import warp_view
 
 ORDERS = (0, 1, 2, 3, 4)
 

@@ -13,13 +13,14 @@ from torch import Tensor
 
 from sharpvision.core.vectors import unit
 from sharpvision.kernels.batch import Batch
-from sharpvision.kernels.dispatch import real_of, warp_view
+from sharpvision.kernels.dispatch import real_of
 from sharpvision.kernels.face_points import FacePoints
 from sharpvision.kernels.first_order import first_order
 from sharpvision.kernels.gather import CornerValues, in_few_bands
 from sharpvision.kernels.ggx_kernels import ggx_kernels
 from sharpvision.kernels.raster_types import Points
 from sharpvision.kernels.row_sums import sums_by_owner
+from sharpvision.kernels.views import warp_view
 
 
 @dataclass(frozen=True, eq=False)

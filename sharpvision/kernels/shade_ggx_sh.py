@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sharpvision.kernels.batch import Batch
-from sharpvision.kernels.dispatch import dispatch, real_of, warp_view
+from sharpvision.kernels.dispatch import dispatch, real_of
 from sharpvision.kernels.face_points import FacePoints
 from sharpvision.kernels.first_order import first_order
 from sharpvision.kernels.gather import CornerValues, in_few_bands
@@ -23,6 +23,7 @@ from sharpvision.kernels.radiance_form import CUBIC_TERMS, radiance_forms
 from sharpvision.kernels.raster_types import Points
 from sharpvision.kernels.row_sums import column_sums, sums_by_owner
 from sharpvision.kernels.shade_ggx import GlossySurface
+from sharpvision.kernels.views import warp_view
 
 UNIFORM_SHARE = 20 / 21
 ORDERS = {9: 2, 16: 3, 25: 4}

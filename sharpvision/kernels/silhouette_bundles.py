@@ -11,10 +11,11 @@ import warp as wp
 from torch import Tensor
 
 from sharpvision.kernels.batch import Batch
-from sharpvision.kernels.dispatch import real_of, warp_view
+from sharpvision.kernels.dispatch import real_of
 from sharpvision.kernels.launch import start_warp
 from sharpvision.kernels.raster_types import Plan, Raster
 from sharpvision.kernels.silhouette_edges import EdgeBatch
+from sharpvision.kernels.views import struct_view
 
 start_warp()
 
@@ -146,12 +147,15 @@ def band_size(items: int) -> int:
 
 def bundle(kind: Any, *sources: Any, **values: Any) -> Any:
     """A struct of `kind` whose fields are `values`, or else the attributes of `sources` of these names; tensors become
-    views, and must outlive the struct."""
-    made = kind()
-    for name, variable in kind.vars.items():
-        value = values[name] if name in values else next(getattr(s, name) for s in sources if hasattr(s, name))
-        setattr(made, name, warp_view(value, variable.type.dtype) if isinstance(value, Tensor) else value)
-    return made
+    views."""
+    return struct_view(
+        kind, [values[n] if n in values else next(getattr(s, n) for s in sources if hasattr(s, n)) for n in kind.vars]
+    )
+
+
+def unfilled(kind: Any, **values: Any) -> Any:
+    """A struct of `kind` for a launch that touches no arrays of it but `values`."""
+    return struct_view(kind, [values.get(name) for name in kind.vars])
 
 
 def bundle_scene(projected: Tensor, batch: Batch, raster: Raster, near: float) -> Any:

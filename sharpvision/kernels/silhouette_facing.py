@@ -8,10 +8,11 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of, warp_view
+from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of
 from sharpvision.kernels.launch import start_warp
 from sharpvision.kernels.silhouette_bundles import bundle_types
 from sharpvision.kernels.silhouette_edges import INWARD, OUTWARD
+from sharpvision.kernels.views import warp_view
 
 start_warp()
 

@@ -11,14 +11,15 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of, warp_view
+from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of
 from sharpvision.kernels.launch import start_warp
 from sharpvision.kernels.raster_types import Pieces, Plan, Points, Raster
-from sharpvision.kernels.silhouette_bundles import band_size, bundle, bundle_plan, bundle_types
+from sharpvision.kernels.silhouette_bundles import band_size, bundle, bundle_plan, bundle_types, unfilled
 from sharpvision.kernels.silhouette_edges import SAME_WAY
 from sharpvision.kernels.silhouette_query import Answers
 from sharpvision.kernels.silhouette_select import FIRST_IS_NEGATIVE, INNER_IS_SECOND, IS_HARD
 from sharpvision.kernels.silhouette_split import PixelPieces
+from sharpvision.kernels.views import warp_view
 
 start_warp()
 
@@ -317,9 +318,8 @@ def assembled(
         return Plan(places, cuts, sample, ints(kept, len(found.offsets)), ints(kept + 1))
 
     kernel, size = _kernels(real).points, band_size(tiles)
-    counted = types.Points()
-    counted.entry_count = warp_view(groups[1])
-    dispatch(kernel, tiles, [*inputs, 0, *counts, counted, types.Plan()], device, size)
+    counted = unfilled(types.Points, entry_count=groups[1])
+    dispatch(kernel, tiles, [*inputs, 0, *counts, counted, unfilled(types.Plan)], device, size)
     torch.cumsum(count, 1, dtype=torch.int32, out=before[:, 1:])
     points, kept, pieces = before[:, -1].tolist()
     plan = room(points, kept, pieces, _views(before[0], len(raster.entry), points))

@@ -15,12 +15,13 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of, warp_view
+from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of
 from sharpvision.kernels.launch import start_warp
 from sharpvision.kernels.silhouette_bundles import band_size, bundle, bundle_types
 from sharpvision.kernels.silhouette_facing import UNSEEN
 from sharpvision.kernels.silhouette_select import INNER_IS_SECOND, IS_HARD
 from sharpvision.kernels.silhouette_split import PixelPieces
+from sharpvision.kernels.views import warp_view
 
 start_warp()
 

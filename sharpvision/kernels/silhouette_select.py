@@ -16,11 +16,12 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of, warp_view
+from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of
 from sharpvision.kernels.launch import start_warp
-from sharpvision.kernels.silhouette_bundles import band_size, bundle, bundle_types
+from sharpvision.kernels.silhouette_bundles import band_size, bundle, bundle_types, unfilled
 from sharpvision.kernels.silhouette_edges import EDGES_PER_BLOCK, HARD, INWARD, OUTWARD, SAME_WAY, EdgeBatch
 from sharpvision.kernels.silhouette_facing import EDGE_ON, NEGATIVE, POSITIVE, UNSEEN, view_of
+from sharpvision.kernels.views import warp_view
 
 start_warp()
 
@@ -324,7 +325,7 @@ def edge_pieces(
     inputs = [
         scene, edge_bundle, warp_view(behind), warp_view(side), warp_view(chosen, wp.vec2i), warp_view(counts)
     ]  # fmt: skip
-    dispatch(kernel, blocks, [*inputs, 0, kind()], device, band_size(blocks))
+    dispatch(kernel, blocks, [*inputs, 0, unfilled(kind)], device, band_size(blocks))
     torch.cumsum(counts[1], 0, out=counts[2])
     found = EdgePieces.empty(int(counts[2, -1]) if blocks else 0, projected)
     if len(found.cell):

@@ -17,10 +17,11 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of, warp_view
+from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of
 from sharpvision.kernels.launch import start_warp
-from sharpvision.kernels.silhouette_bundles import band_size, bundle, bundle_types
+from sharpvision.kernels.silhouette_bundles import band_size, bundle, bundle_types, unfilled
 from sharpvision.kernels.silhouette_select import FIRST_IS_NEGATIVE, IS_COVERED, IS_HARD, EdgePieces
+from sharpvision.kernels.views import warp_view
 
 start_warp()
 
@@ -242,7 +243,7 @@ def split_pieces(
     ]  # fmt: skip
 
     kernel, size = _kernels(real).split, band_size(tiles)
-    dispatch(kernel, tiles, [*inputs, 0, types.PixelPieces()], device, size)
+    dispatch(kernel, tiles, [*inputs, 0, unfilled(types.PixelPieces)], device, size)
     torch.cumsum(counts, 1, dtype=torch.int32, out=before[:, 1:])
     pixels, parts = before[:, -1].tolist()
     found = PixelPieces.empty(before[0], pixels, parts, like)

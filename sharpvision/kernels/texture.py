@@ -17,9 +17,10 @@ from torch import Tensor
 from torch.compiler import is_compiling
 
 from sharpvision.kernels.custom_ops import differentiable
-from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of, warp_view
+from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of
 from sharpvision.kernels.first_order import first_order
 from sharpvision.kernels.launch import start_warp
+from sharpvision.kernels.views import warp_view
 
 start_warp()
 
@@ -366,4 +367,4 @@ def _levels_shapes(setting: _Levels, uv: Tensor, *chain: Tensor) -> list[tuple[i
     return [(uv.shape[0], chain[0].shape[2])]
 
 
-_traced_levels = differentiable("texture_mipmap", _levels_value, _levels_gradient, _levels_shapes)
+_traced_levels = differentiable("texture_mipmap", _blended, _levels_value, _levels_gradient, _levels_shapes)

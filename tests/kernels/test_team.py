@@ -13,9 +13,10 @@ import torch
 import warp as wp
 
 from sharpvision.kernels import dispatch as dispatching
-from sharpvision.kernels.dispatch import dispatch, warp_view
+from sharpvision.kernels.dispatch import dispatch
 from sharpvision.kernels.packing import Packed
 from sharpvision.kernels.team import LARGEST, team
+from sharpvision.kernels.views import warp_array, warp_view
 
 CPU = torch.device("cpu")
 
@@ -64,7 +65,7 @@ def test_structs_are_packed_or_left_to_warp(monkeypatch: pytest.MonkeyPatch) -> 
     a, out = torch.rand(5000), torch.zeros(5000)
     pair = Pair()
     for factor in (2.0, 3.0):
-        pair.a, pair.factor = warp_view(a), factor
+        pair.a, pair.factor = warp_array(a), factor
         dispatch(of_struct, 5000, [pair, warp_view(out)], CPU)
         torch.testing.assert_close(out, factor * a)
 
@@ -80,7 +81,8 @@ def test_a_kernel_that_cannot_be_packed_goes_through_warp(monkeypatch: pytest.Mo
 
 def test_packing_refuses_what_it_would_get_wrong() -> None:
     _, _, inputs = expected_and_inputs(8)
-    command = wp.launch(mixed, dim=8, inputs=[0, *inputs], device="cpu", record_cmd=True)
+    arrays = dispatching._of_warp(inputs)
+    command = wp.launch(mixed, dim=8, inputs=[0, *arrays], device="cpu", record_cmd=True)
     with pytest.raises(TypeError, match="not packed"):
         Packed(mixed, command, [*inputs[:-1], 3])
 
