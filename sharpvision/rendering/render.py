@@ -23,10 +23,12 @@ def render(scene: Scene, view: View, settings: RenderSettings | None = None, *, 
     In `settings.mode` `default`: one sample a pixel, four in the pixels of silhouettes, boundaries and hard edges, with
     the coverage of each side exact (`kernels/antialias.py`). Derivatives of `image` and `alpha` to vertices, poses,
     cameras, materials, lights, colours and background, at silhouettes by a boundary integral; reverse mode, and forward
-    mode with `torch.func.jvp`. Missing: lines where surfaces interpenetrate, borders of shadows, the line n.wo = 0 at
-    which a GGX lobe ends on smooth normals, mirrors and transparency; a pixel's interior is differentiated at its
-    samples, so parameters that move few samples are noisy. Of vertices at one place, whose line is a silhouette, one
-    gets its derivative: that of the edge's first face.
+    mode with `torch.func.jvp`. Missing, in every mode and dtype: lines where surfaces pass through each other (no edge
+    of a mesh, so no term: jagged, and still for every derivative), borders of shadows, the line n.wo = 0 at which a GGX
+    lobe ends on smooth normals, mirrors and transparency; a pixel's interior is differentiated at its samples, so
+    parameters that move few samples are noisy. Of vertices at one place, whose line is a silhouette, one gets its
+    derivative: that of the edge's first face. What each mode leaves out besides: `RenderSettings`. float32 and float64,
+    as the scene's parameters; rays of shadows are float32 in both.
     Several views (a batch shape (B,) of the view) are rendered together and give buffers with a leading axis.
     `backend` `pytorch3d` (an extra) takes one sample a pixel and has no derivatives of visibility.
     Results do not depend on the number of threads. Memory: `rendering.memory.estimated_bytes`. Raises `InputError` for
