@@ -32,8 +32,8 @@ _SHARED, _DISJOINT, _OFFSET = wp.constant(0), wp.constant(1), wp.constant(2)
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """G entries that hold points, in the order of entries: group g holds the `count[g]` points from `first[g]` on, on
-    `face[g]` in `view[g]`. All int32."""
+    """G entries that hold points, in a fixed order, on CUDA that of entries: group g holds the `count[g]` points from
+    `first[g]` on, on `face[g]` in `view[g]`. All int32."""
 
     first: Tensor
     count: Tensor
@@ -52,6 +52,11 @@ class Groups:
 
 
 _groups: WeakIdKeyDictionary = WeakIdKeyDictionary()
+
+
+def keep_groups(points: Points, groups: Groups) -> None:
+    """Spare `groups_of` the search: the maker of points knows their groups."""
+    _groups[points] = groups
 
 
 def groups_of(points: Points) -> Groups:

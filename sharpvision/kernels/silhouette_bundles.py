@@ -120,6 +120,7 @@ def _outputs(real: type) -> SimpleNamespace:
         moves: wp.array(dtype=wp.uint8)
         edge: wp.array(dtype=wp.uint8)
         along: wp.array(dtype=real)
+        groups: wp.array2d(dtype=int)  # rows as the fields of `gather.Groups`
 
     @wp.struct
     class Plan:
@@ -174,7 +175,10 @@ def bundle_edges(edges: EdgeBatch, projected: Tensor) -> Any:
     return edges.bundles[real]
 
 
-def bundle_plan(plan: Plan) -> list[Any]:
-    """Structs `Points` and `Plan`."""
+def bundle_plan(plan: Plan, groups: Tensor) -> list[Any]:
+    """Structs `Points`, with its `groups` (4, G), and `Plan`."""
     types = bundle_types(real_of(plan.points.along))
-    return [bundle(types.Points, plan.points), bundle(types.Plan, plan, plan.pieces, sample=plan.sample.view(-1))]
+    return [
+        bundle(types.Points, plan.points, groups=groups),
+        bundle(types.Plan, plan, plan.pieces, sample=plan.sample.view(-1)),
+    ]

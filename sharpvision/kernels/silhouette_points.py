@@ -12,6 +12,7 @@ import warp as wp
 from torch import Tensor
 
 from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of
+from sharpvision.kernels.gather import Groups, keep_groups
 from sharpvision.kernels.launch import start_warp
 from sharpvision.kernels.raster_types import Pieces, Plan, Points, Raster
 from sharpvision.kernels.silhouette_bundles import band_size, bundle, bundle_plan, bundle_types, unfilled
@@ -107,23 +108,36 @@ def _kernels(real: type) -> SimpleNamespace:
                 at += out.entry_count[e]
 
     @wp.func
-    def points_of(t: int, scene: Scene, out: Points) -> int:
-        """Points counted in a tile."""
+    def counted(t: int, scene: Scene, out: Points) -> wp.vec2i:
+        """Points counted in a tile, and entries that hold any."""
         total = int(0)
+        filled = int(0)
         for i in range(scene.tile_first[t], scene.tile_first[t + 1]):
-            total += out.entry_count[scene.tile_entry[i]]
-        return total
+            n = out.entry_count[scene.tile_entry[i]]
+            total += n
+            if n > 0:
+                filled += 1
+        return wp.vec2i(total, filled)
 
     @wp.func
-    def close_groups(t: int, slot_offset: int, scene: Scene, out: Points):
-        """Back to the starts, which writing has moved on, and the faces of the points."""
+    def close_groups(t: int, view: int, place: int, scene: Scene, out: Points):
+        """Back to the starts, which writing has moved on; faces of points; the tile's groups from `place` on."""
+        offset = scene.first_slot[view] - scene.first_face[view]
+        g = int(place)
         for i in range(scene.tile_first[t], scene.tile_first[t + 1]):
             e = scene.tile_entry[i]
-            stop = out.entry_first[e]
-            start = stop - out.entry_count[e]
+            count = out.entry_count[e]
+            start = out.entry_first[e] - count
             out.entry_first[e] = start
-            for k in range(start, stop):
-                out.face[k] = scene.entry_slot[e] - slot_offset
+            if count > 0:
+                face = scene.entry_slot[e] - offset
+                for k in range(start, start + count):
+                    out.face[k] = face
+                out.groups[0, g] = start
+                out.groups[1, g] = count
+                out.groups[2, g] = face
+                out.groups[3, g] = view
+                g += 1
 
     @wp.func
     def next_of(entry: int, writes: int, entry_count: wp.array(dtype=int), entry_first: wp.array(dtype=int)) -> int:
@@ -270,11 +284,13 @@ def _kernels(real: type) -> SimpleNamespace:
                             out.pixel[p] = pixel
                             out.position[p] = centre
         if writes == 0:
-            count[0, t] = points_of(t, scene, out)
+            total = counted(t, scene, out)
+            count[0, t] = total[0]
             count[1, t] = kept
             count[2, t] = cut
+            count[3, t] = total[1]
         else:
-            close_groups(t, scene.first_slot[v] - scene.first_face[v], scene, out)
+            close_groups(t, v, before[3, t], scene, out)
             if t == scene.tiles - 1:
                 plan.piece_first[kept] = cut
 
@@ -288,9 +304,9 @@ def assembled(
     like, bins = raster.key, raster.bins
     real, device, tiles = real_of(like), like.device, len(bins.tile_first) - 1
     types = bundle_types(real)
-    count = torch.empty(3, tiles, dtype=torch.int32, device=device)
-    before = torch.zeros(3, tiles + 1, dtype=torch.int32, device=device)
-    groups = torch.empty(2, len(bins.entry_slot), dtype=torch.int32, device=device)
+    count = torch.empty(4, tiles, dtype=torch.int32, device=device)
+    before = torch.zeros(4, tiles + 1, dtype=torch.int32, device=device)
+    entries = torch.empty(2, len(bins.entry_slot), dtype=torch.int32, device=device)
     sample = torch.empty_like(raster.entry)
     inputs = [
         scene, edge_bundle, bundle(types.PixelPieces, pixels), bundle(types.Answers, found), int(everywhere)
@@ -308,7 +324,7 @@ def assembled(
         marks = torch.ones(2, points, dtype=torch.uint8, device=device)
         marks[1] = 3
         places = Points(
-            groups[0], groups[1], ints(points), view, ints(points), reals(points, 2), marks[0], marks[1],
+            entries[0], entries[1], ints(points), view, ints(points), reals(points, 2), marks[0], marks[1],
             reals(points),
         )  # fmt: skip
         cuts = Pieces(
@@ -318,12 +334,15 @@ def assembled(
         return Plan(places, cuts, sample, ints(kept, len(found.offsets)), ints(kept + 1))
 
     kernel, size = _kernels(real).points, band_size(tiles)
-    counted = unfilled(types.Points, entry_count=groups[1])
+    counted = unfilled(types.Points, entry_count=entries[1])
     dispatch(kernel, tiles, [*inputs, 0, *counts, counted, unfilled(types.Plan)], device, size)
     torch.cumsum(count, 1, dtype=torch.int32, out=before[:, 1:])
-    points, kept, pieces = before[:, -1].tolist()
+    points, kept, pieces, filled = before[:, -1].tolist()
     plan = room(points, kept, pieces, _views(before[0], len(raster.entry), points))
-    dispatch(kernel, tiles, [*inputs, 1, *counts, *bundle_plan(plan)], device, size)
+    groups = torch.empty(4, filled, dtype=torch.int32, device=device)
+    dispatch(kernel, tiles, [*inputs, 1, *counts, *bundle_plan(plan, groups)], device, size)
+    if device.type == "cpu":  # on CUDA sums want them in the order of entries
+        keep_groups(plan.points, Groups(*groups))
     return plan
 
 

@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import cache
+from struct import Struct
 
 import numpy as np
 import warp as wp
@@ -28,6 +29,8 @@ start_warp()
 # line of its own as they are written often; then the work itself. Snippets below name them.
 OPEN, ACTIVE, NEXT, CODE, ARGUMENTS, SIZE, ITEMS, BAND, BOUNDS, LOOKS, YIELD = 0, 8, 16, 24, 25, 26, 27, 28, 29, 32, 33
 _WORDS = 40
+_WORK = Struct("=5q24s")
+"""Words `CODE` to `BOUNDS` + 2."""
 LARGEST = 4096
 """Bytes of arguments that a thread can copy: it numbers the first item of its band in a copy of its own."""
 _LOOKS = 2000
@@ -120,6 +123,8 @@ class Team:
         aligned = (-memory.ctypes.data // 8) % 8
         self._words = memory[aligned : aligned + _WORDS]
         self._words[LOOKS], self._words[YIELD] = _LOOKS, _yield_address()
+        self._arguments = ctypes.create_string_buffer(LARGEST)
+        self._address = ctypes.addressof(self._arguments)
         self._taken = threading.Lock()
         self._asleep, self._bells = [False] * size, [threading.Semaphore(0) for _ in range(size)]
         self._leaving = self._posted = False
@@ -161,10 +166,8 @@ class Team:
         try:
             if self._leaving:
                 return False
-            words = self._words
-            kept = ctypes.create_string_buffer(arguments, -(-len(arguments) // 8) * 8)
-            words[CODE : BAND + 1] = code, ctypes.addressof(kept), len(arguments), items, band
-            words[BOUNDS : BOUNDS + 3] = np.frombuffer(bounds, np.int64)
+            ctypes.memmove(self._arguments, arguments, len(arguments))
+            _WORK.pack_into(self._words, 8 * CODE, code, self._address, len(arguments), items, band, bounds)
             self._posted = True
             for number in range(min(len(self._bells), (items - 1) // band)):
                 if self._asleep[number]:
