@@ -52,8 +52,7 @@ def antialias(
         raise ValueError(f"the background must have {allowed} rows, not {len(background)}")
     if is_compiling():
         return _traced(plan_tensors(plan), radiance, background, projected)
-    image: Tensor = _Antialias.apply(radiance, background, projected, *plan_tensors(plan))
-    return image
+    return _eager(plan_tensors(plan), radiance, background, projected)
 
 
 class _Antialias(PositionalFunction):
@@ -182,4 +181,9 @@ def _shapes(setting: _Setting, *inputs: Tensor) -> list[tuple[int, ...]]:
     return [(*setting[0].shape, inputs[0].shape[1])]
 
 
-_traced = differentiable("antialias", _value, _gradient, _shapes)
+def _eager(setting: _Setting, *inputs: Tensor) -> Tensor:
+    image: Tensor = _Antialias.apply(*inputs, *setting)
+    return image
+
+
+_traced = differentiable("antialias", _eager, _value, _gradient, _shapes)

@@ -15,6 +15,8 @@ from typing import Any, ParamSpec, TypeVar, get_type_hints
 
 import torch
 from torch import Tensor
+from torch._C import _are_functorch_transforms_active
+from torch.autograd import forward_ad
 from torch.compiler import is_compiling
 from torch.library import custom_op
 
@@ -41,6 +43,7 @@ def traced_query(
         result = Layout.of(hints.pop("return"))
         arguments = Layout.of_tuple(tuple(hints.values()))
         called: Callable[..., Any] = function
+        untraced = never_traced(function)
         defaults = {n: p.default for n, p in signature(function).parameters.items()}
         known = name or function.__name__
 
@@ -62,6 +65,8 @@ def traced_query(
         def either(*args: P.args, **kwargs: P.kwargs) -> R:
             if not is_compiling():
                 return function(*args, **kwargs)
+            if transformed():
+                return untraced(*args, **kwargs)
             named = defaults | dict(zip(defaults, args, strict=False)) | kwargs
             tensors, integers, reals = arguments.take_apart(tuple(named.values()))
             fixed = [] if numbers is None else numbers(**named)
@@ -75,14 +80,19 @@ def traced_query(
 
 
 def differentiable(
-    name: str, value: Callable[..., Any], gradient: Callable[..., Any], shapes: Callable[..., list[tuple[int, ...]]]
+    name: str,
+    eager: Callable[..., Tensor],
+    value: Callable[..., Any],
+    gradient: Callable[..., Any],
+    shapes: Callable[..., list[tuple[int, ...]]],
 ) -> Callable[..., Tensor]:
     """The operation (setting, *inputs) -> result with a reverse derivative, to be called while tracing only.
 
-    `value` and `gradient` as in `first_order`; the first parameter of `value` is annotated as `Layout` wants it.
-    `shapes` takes what `value` takes, and returns the shapes of what it returns, which has the inputs' type.
+    `eager` is the same where nothing can be traced. `value` and `gradient` as in `first_order`; the first parameter of
+    `value` is annotated as `Layout` wants it. `shapes` takes what `value` takes, and returns the shapes of what it
+    returns, which has the inputs' type.
     """
-    layout = Layout.of(next(iter(get_type_hints(value).values())))
+    layout, untraced = Layout.of(next(iter(get_type_hints(value).values()))), never_traced(eager)
 
     def run(inputs: list[Tensor], tensors: list[Tensor], integers: list[int], reals: list[float]) -> list[Tensor]:
         setting = layout.put_together((tensors, integers, reals))
@@ -131,10 +141,28 @@ def differentiable(
     operation.register_autograd(backward, setup_context=keep)
 
     def traced(setting: Any, *inputs: Tensor) -> Tensor:
+        if transformed():
+            return untraced(setting, *inputs)
         result: Tensor = operation(list(inputs), *layout.take_apart(setting))[0]
         return result
 
     return traced
+
+
+def transformed() -> bool:
+    """Within `torch.func` or forward mode: operations of `torch.library` have no tangent, which torch calls zero."""
+    return _are_functorch_transforms_active() or forward_ad._current_level >= 0
+
+
+def never_traced(function: Callable[P, R]) -> Callable[P, R]:
+    """The function as one that breaks a graph: an error under `fullgraph=True`, else eager.
+
+    `torch.compiler.disable` without importing the compiler, which takes as long as the rest of torch.
+    """
+    aside: Any = torch._disable_dynamo(function)
+    aside._torchdynamo_disable = True
+    aside._torchdynamo_disable_msg = "torch.func and forward mode do not go through kernels that are traced"
+    return aside  # type: ignore[no-any-return]
 
 
 def _own(found: Any, given: list[Tensor]) -> list[Tensor]:

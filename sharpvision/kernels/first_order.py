@@ -37,7 +37,6 @@ def first_order(
     `flattening.Layout`). Inputs reach the three functions contiguous. A second derivative raises `RuntimeError`, a
     batch of settings under `vmap` `ValueError`. Traced it is `torch.ops.sharpvision.<name>`, in reverse mode only.
     """
-    traced = differentiable(name, value, gradient, shapes)
 
     class Derivative(PositionalFunction):
         """Both derivatives: `function` of tensors; the indices of those that it returns are found when it runs."""
@@ -106,11 +105,14 @@ def first_order(
     Result.__name__ = Result.__qualname__ = name
     Derivative.__name__ = Derivative.__qualname__ = f"{name}_derivative"
 
-    def operation(setting: Any, *inputs: Tensor) -> Tensor:
-        if is_compiling():
-            return traced(setting, *inputs)
+    def eager(setting: Any, *inputs: Tensor) -> Tensor:
         result: Tensor = Result.apply(setting, *inputs)[0]
         return result
+
+    traced = differentiable(name, eager, value, gradient, shapes)
+
+    def operation(setting: Any, *inputs: Tensor) -> Tensor:
+        return traced(setting, *inputs) if is_compiling() else eager(setting, *inputs)
 
     return operation
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -212,6 +212,28 @@ def test_compiled_as_a_whole_is_eager(name: str) -> None:
         found, wanted = (torch.autograd.grad(v, inputs) for v in (mine, expected))
         for ours, theirs in zip(found, wanted, strict=True):
             torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.filterwarnings("ignore")  # of torch, about its own ways, while it tries frame after frame
+@pytest.mark.parametrize("transform", ["jvp", "grad", "vmap"])
+def test_transforms_break_the_graph(transform: str) -> None:
+    """Operations of torch.library have no tangent, which torch takes for zero without a word."""
+    case = of_interpolate()
+
+    def transformed(p: Tensor, a: Tensor) -> Tensor:
+        of_values = partial(case.function, p)
+        if transform == "jvp":
+            return torch.func.jvp(of_values, (a,), (2 * a,))[1]
+        if transform == "vmap":
+            return torch.func.vmap(of_values)(torch.stack([a, 2 * a]))
+        return torch.func.grad(lambda a: of_values(a).square().sum())(a)
+
+    torch.compiler.reset()
+    expected = transformed(*case.inputs)
+    assert float(expected.abs().max()) > 0
+    with pytest.raises(torch._dynamo.exc.Unsupported, match="forward mode do not go through kernels"):
+        torch.compile(transformed, fullgraph=True, backend="aot_eager")(*case.inputs)
+    torch.testing.assert_close(torch.compile(transformed, backend="aot_eager")(*case.inputs), expected)
 
 
 class _Recorder(fx.Interpreter):
