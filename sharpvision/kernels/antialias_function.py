@@ -17,7 +17,7 @@ from sharpvision.kernels.antialias import (
     push_edges,
     sweep_edges,
 )
-from sharpvision.kernels.custom_ops import differentiable
+from sharpvision.kernels.custom_ops import differentiable, never_entered
 from sharpvision.kernels.positional_function import PositionalFunction
 from sharpvision.kernels.raster_types import Plan
 
@@ -161,6 +161,11 @@ def _picked(i: int, in_dims: tuple[int | None, ...], inputs: tuple[Tensor, ...])
     """The i-th of a batch."""
     return [v if d is None else v.select(d, i) for v, d in zip(inputs, in_dims, strict=True)]
 
+
+never_entered(
+    _Antialias.forward, _Antialias.backward, _Antialias.jvp, _Antialias.vmap, _AntialiasGradient.forward,
+    _AntialiasGradient.vmap, _AntialiasTangent.forward, _AntialiasTangent.vmap,
+)  # fmt: skip
 
 _Setting = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 """Of `plan_tensors`."""

@@ -42,7 +42,7 @@ class Batch:
         count = len(faces)
         ones = torch.ones(views, dtype=torch.int32)
         rows = torch.arange(views, dtype=torch.int32) * vertices
-        return cls._make(faces, 0 * ones, count * ones, rows, height, width)
+        return cls._make(faces, (0 * ones, count * ones, rows), views * count, height, width)
 
     @classmethod
     def of_meshes(cls, faces: list[Tensor], vertices: list[int], *, height: int, width: int) -> Batch:
@@ -51,12 +51,16 @@ class Batch:
         starts = torch.tensor([0, *vertices[:-1]], dtype=torch.int32).cumsum(0, dtype=torch.int32)
         packed = torch.cat([f.to(torch.int32) + s for f, s in zip(faces, starts.to(faces[0].device), strict=True)])
         first = counts.cumsum(0, dtype=torch.int32) - counts
-        return cls._make(packed, first, counts, torch.zeros_like(first), height, width)
+        total = sum(len(f) for f in faces)
+        return cls._make(packed, (first, counts, torch.zeros_like(first)), total, height, width)
 
     @classmethod
-    def _make(cls, faces: Tensor, first: Tensor, count: Tensor, row: Tensor, height: int, width: int) -> Batch:
+    def _make(
+        cls, faces: Tensor, of_views: tuple[Tensor, Tensor, Tensor], total: int, height: int, width: int
+    ) -> Batch:
+        first, count, row = of_views
         slots = torch.zeros(len(first) + 1, dtype=torch.int32)
         slots[1:] = count.cumsum(0)
         to = faces.device
         faces = faces.to(torch.int32).contiguous()
-        return cls(faces, first.to(to), count.to(to), row.to(to), slots.to(to), height, width, int(slots[-1]))
+        return cls(faces, first.to(to), count.to(to), row.to(to), slots.to(to), height, width, total)

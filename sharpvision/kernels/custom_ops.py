@@ -16,6 +16,7 @@ from typing import Any, ParamSpec, TypeVar, get_type_hints
 import torch
 from torch import Tensor
 from torch._C import _are_functorch_transforms_active
+from torch._C._dynamo.eval_frame import _FrameAction, _FrameExecStrategy, set_code_exec_strategy
 from torch.autograd import forward_ad
 from torch.compiler import is_compiling
 from torch.library import custom_op
@@ -163,6 +164,12 @@ def never_traced(function: Callable[P, R]) -> Callable[P, R]:
     aside._torchdynamo_disable = True
     aside._torchdynamo_disable_msg = "torch.func and forward mode do not go through kernels that are traced"
     return aside  # type: ignore[no-any-return]
+
+
+def never_entered(*functions: Callable[..., Any]) -> None:
+    """A compiler that has given up on a caller of these does not look into their frames, nor into what they call."""
+    for function in functions:
+        set_code_exec_strategy(function.__code__, _FrameExecStrategy(_FrameAction.SKIP, _FrameAction.SKIP))
 
 
 def _own(found: Any, given: list[Tensor]) -> list[Tensor]:

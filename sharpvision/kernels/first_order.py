@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.compiler import is_compiling
 
-from sharpvision.kernels.custom_ops import differentiable
+from sharpvision.kernels.custom_ops import differentiable, never_entered
 from sharpvision.kernels.positional_function import PositionalFunction
 
 Value = Callable[..., tuple[Tensor, ...]]
@@ -104,6 +104,8 @@ def first_order(
 
     Result.__name__ = Result.__qualname__ = name
     Derivative.__name__ = Derivative.__qualname__ = f"{name}_derivative"
+
+    never_entered(Derivative.forward, Derivative.vmap, Result.forward, Result.backward, Result.jvp, Result.vmap)
 
     def eager(setting: Any, *inputs: Tensor) -> Tensor:
         result: Tensor = Result.apply(setting, *inputs)[0]

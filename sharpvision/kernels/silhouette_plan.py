@@ -60,6 +60,7 @@ def plan(
     seen through a gap narrower than a pixel whose two sides lie in different pixels (an error of a few hundredths of a
     pixel's area at most, where it was seen).
     Pieces of one pixel are compared in pairs, so time grows with the square of their number there.
+    `torch.compile` wants `raster` made in the same graph.
 
     >>> from sharpvision.kernels.rasterize import rasterize
     >>> from sharpvision.kernels.silhouette_edges import MeshEdges

@@ -66,6 +66,7 @@ def visible(
 
     A ray starts 1e-4 of the mesh's size off the point, so what is nearer does not shade. Rays along a face (grazing)
     may go either way; the cosine there is zero. No derivative: the border of a shadow moves without it.
+    `torch.compile` wants `occluders` made outside; `Occluders.at` may be inside.
 
     >>> wall = Occluders(torch.tensor([[-1.0, -1, 1], [3, -1, 1], [-1, 3, 1]]), torch.tensor([[0, 1, 2]]))
     >>> up = torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.0, -1.0]])
