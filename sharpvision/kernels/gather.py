@@ -77,6 +77,20 @@ def in_few_bands(kernel: wp.Kernel, items: int, inputs: list[Any], device: torch
     dispatch(kernel, items, inputs, device, band_items=max(LEAST_BAND, -(-items // BANDS)))
 
 
+# Rows of neighbouring groups lie apart in memory: ask for those that come next.
+_FETCH = """
+#if !defined(__CUDA_ARCH__)
+    if (g + 16 < face.shape[0])
+        __builtin_prefetch(faces.data + face.data[g + 16]);
+    if (g + 8 < face.shape[0]) {
+        const auto& corners = faces.data[face.data[g + 8]];
+        for (int k = 0; k < 3; ++k)
+            __builtin_prefetch(out.data + (long long)(corners[k] + shift) * out.shape[1] + column);
+    }
+#endif
+"""
+
+
 @cache
 def _kernels(real: type) -> SimpleNamespace:
     vec4 = wp.types.vector(4, real)
@@ -141,6 +155,12 @@ def _kernels(real: type) -> SimpleNamespace:
                         b += 1
         out[r, w] = s
 
+    @wp.func_native(_FETCH)
+    def fetch(
+        g: int, shift: int, column: int, face: wp.array(dtype=int), faces: wp.array(dtype=wp.vec3i),
+        out: wp.array2d(dtype=vec4),
+    ): ...  # fmt: skip
+
     @wp.kernel(module=module, enable_backward=False)
     def scatter(
         first: int, face: wp.array(dtype=int), view: wp.array(dtype=int), offset: wp.array(dtype=int),
@@ -151,6 +171,7 @@ def _kernels(real: type) -> SimpleNamespace:
         for g in range(face.shape[0]):
             t = faces[face[g]]
             shift = offset[view[g]]
+            fetch(g, shift, w, face, faces, out)
             for k in range(3):
                 r = t[k] + shift
                 out[r, w] = out[r, w] + rows[3 * g + k, w]

@@ -19,8 +19,26 @@ from sharpvision.kernels.launch import start_warp
 
 start_warp()
 
+# Faces of neighbouring groups lie apart in memory: ask for those that come next, and for their corners.
+_FETCH = """
+    const int count = face.shape[0];
+    if (g + 16 < count) {
+        __builtin_prefetch(faces.data + face.data[g + 16]);
+        __builtin_prefetch(normal_faces.data + face.data[g + 16]);
+    }
+    if (g + 8 < count) {
+        const auto& corners = faces.data[face.data[g + 8]];
+        const auto& own = normal_faces.data[face.data[g + 8]];
+        for (int k = 0; k < 3; ++k) {
+            __builtin_prefetch(projected.data + corners[k] + row);
+            __builtin_prefetch(normals.data + own[k] + shift);
+        }
+    }
+"""
+
 # Reads of eight points from p on; only the last points of all are read one by one, lest reading leave the array.
 _READ = """
+    #pragma clang fp contract(fast)
     typedef $real real;
     typedef real lanes __attribute__((ext_vector_type(8)));
     typedef real wide __attribute__((ext_vector_type(16)));
@@ -227,6 +245,12 @@ def shade_lanes(real: type, channels: int, terms: int) -> SimpleNamespace:
         gradient: wp.array(dtype=color),
     ) -> vec18: ...  # fmt: skip
 
+    @wp.func_native(_FETCH)
+    def fetch(
+        g: int, row: int, shift: int, face: wp.array(dtype=int), faces: wp.array(dtype=wp.vec3i),
+        projected: wp.array(dtype=vec4), normal_faces: wp.array(dtype=wp.vec3i), normals: wp.array(dtype=vec3),
+    ): ...  # fmt: skip
+
     @wp.kernel(module=module, enable_backward=False)
     def shade(
         first: int, damped: int, group_first: wp.array(dtype=int), group_count: wp.array(dtype=int),
@@ -241,9 +265,10 @@ def shade_lanes(real: type, channels: int, terms: int) -> SimpleNamespace:
         origin = position[start]
         v = view[g]
         f = face[g]
+        shift = normal_offset[v]
+        fetch(g, row_offset[v], shift, face, faces, projected, normal_faces, normals)
         a, b, c = local_corners(projected, faces[f], row_offset[v], origin)
         t = normal_faces[f]
-        shift = normal_offset[v]
         shade_points(
             start, group_count[g], origin, wp.cross(b, c), wp.cross(c, a), wp.cross(a, b), normals[t[0] + shift],
             normals[t[1] + shift], normals[t[2] + shift], position, edge, along, light, out,
@@ -265,9 +290,10 @@ def shade_lanes(real: type, channels: int, terms: int) -> SimpleNamespace:
         origin = position[start]
         v = view[g]
         f = face[g]
+        shift = normal_offset[v]
+        fetch(g, row_offset[v], shift, face, faces, projected, normal_faces, normals)
         a, b, c = local_corners(projected, faces[f], row_offset[v], origin)
         t = normal_faces[f]
-        shift = normal_offset[v]
         factor = one
         if damped != 0:
             factor = damping(a, b, c)
