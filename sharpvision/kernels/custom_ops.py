@@ -152,7 +152,12 @@ def differentiable(
 
 def transformed() -> bool:
     """Within `torch.func` or forward mode: operations of `torch.library` have no tangent, which torch calls zero."""
-    return _are_functorch_transforms_active() or forward_ad._current_level >= 0
+    return _are_functorch_transforms_active() or forward_mode()
+
+
+def forward_mode() -> bool:
+    """Within `torch.func.jvp` or a level of `torch.autograd.forward_ad`."""
+    return forward_ad._current_level >= 0
 
 
 def never_traced(function: Callable[P, R]) -> Callable[P, R]:

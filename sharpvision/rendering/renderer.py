@@ -14,6 +14,7 @@ from torch._C._functorch import is_batchedtensor
 
 from sharpvision.cameras import View
 from sharpvision.core.errors import InputError
+from sharpvision.kernels.custom_ops import forward_mode, never_traced
 from sharpvision.rendering.buffers import BufferName, Buffers
 from sharpvision.rendering.render import render
 from sharpvision.rendering.scene import Scene
@@ -30,8 +31,8 @@ class Renderer(nn.Module):
     only, differentiable in every tensor given and in all parameters of scene and view. Names are those of
     `scene.named_parameters()`, `shapes.` or `lights.` may be left out, and, after `view.`, of
     `view.named_parameters()`; an unknown name raises `InputError`. Under `torch.compile` it is one opaque operation
-    (`fullgraph=True` works; the backward pass renders again); `torch.func.vmap` renders one element after the other,
-    `jvp` and `jacfwd` go through the kernels' tangents.
+    (`fullgraph=True` works; the backward pass renders again), without tangents: forward mode breaks the graph.
+    `torch.func.vmap` renders one element after the other, `jvp` and `jacfwd` go through the kernels' tangents.
 
     >>> from sharpvision.rendering import example_scene
     >>> renderer = Renderer(*example_scene(size=(16, 16)), RenderSettings(buffers=("image",)))
@@ -71,7 +72,9 @@ class Renderer(nn.Module):
         """The floating buffers, in the order of `BufferName`."""
         parameters = {} if parameters is None else parameters
         if not torch.compiler.is_compiling() and not any(is_batchedtensor(v) for v in parameters.values()):
-            return _floating(self.buffers_with(parameters))
+            return _rendered(self, parameters)
+        if forward_mode():
+            return _aside(self, parameters)
         own: dict[str, Tensor] = dict(self.named_parameters())
         for name, value in parameters.items():
             full = self.full_name(name)
@@ -97,6 +100,13 @@ def _names(renderer: Renderer) -> list[str]:
 
 def _floating(buffers: Buffers) -> tuple[Tensor, ...]:
     return tuple(value for _, value in buffers.items() if value.is_floating_point())
+
+
+def _rendered(renderer: Renderer, parameters: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+    return _floating(renderer.buffers_with(parameters))
+
+
+_aside = never_traced(_rendered)
 
 
 def _shapes(renderer: Renderer, channels: int) -> list[tuple[int, ...]]:

@@ -199,6 +199,17 @@ def test_compiled_without_a_break() -> None:
     torch.testing.assert_close(mine, torch.autograd.grad(loss(turn), turn)[0], rtol=1e-4, atol=1e-6)
 
 
+def test_traced_forward_mode_is_an_error_not_zero() -> None:
+    renderer, turn = Renderer(ball(subdivisions=2), view_of(16)), torch.tensor([0.1, 0.0, 0.2])
+
+    def change(turn: Tensor) -> Tensor:
+        return torch.func.jvp(lambda t: renderer({"ball.pose.translation": t})[0], (turn,), (turn,))[1]
+
+    assert float(change(turn).detach().abs().max()) > 0
+    with pytest.raises(torch._dynamo.exc.Unsupported, match="forward mode do not go through"):
+        torch.compile(change, fullgraph=True, backend="aot_eager")(turn)
+
+
 def test_autocast_does_not_touch_the_renderer() -> None:
     """A half-precision layer before it is fine; its own arithmetic stays float32."""
     renderer = Renderer(ball(subdivisions=2), view_of(16))
