@@ -38,6 +38,10 @@ def corners_of(faces: Int[Tensor, "f 3"], vertices: int | None = None) -> Corner
     """
     if is_compiling() and vertices is not None:
         return _copied(faces, vertices)
+    return _corners(faces, vertices)
+
+
+def _corners(faces: Tensor, vertices: int | None) -> Corners:
     version = 0 if faces.is_inference() else faces._version
     kept = _kept.get(faces)
     if kept is None or kept[0] != version:
@@ -66,5 +70,5 @@ def _outline(faces: Tensor, vertices: int) -> Corners:
 @traced_query(_outline, name="corners_of")
 def _copied(faces: Tensor, vertices: int) -> Corners:
     """A copy of what is kept: what an operation returns is its caller's."""
-    found = corners_of(faces, vertices)
+    found = _corners(faces, vertices)
     return Corners(found.first.clone(), found.corner.clone())

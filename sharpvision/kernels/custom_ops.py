@@ -97,7 +97,8 @@ def differentiable(
 
     def run(inputs: list[Tensor], tensors: list[Tensor], integers: list[int], reals: list[float]) -> list[Tensor]:
         setting = layout.put_together((tensors, integers, reals))
-        return _own(value(setting, *(v.contiguous() for v in inputs)), [*inputs, *tensors])
+        with torch.no_grad():
+            return _own(value(setting, *(v.contiguous() for v in inputs)), [*inputs, *tensors])
 
     def fake(inputs: list[Tensor], tensors: list[Tensor], integers: list[int], reals: list[float]) -> list[Tensor]:
         setting = layout.put_together((tensors, integers, reals))
@@ -109,7 +110,8 @@ def differentiable(
     ) -> list[Tensor]:  # fmt: skip
         setting = layout.put_together((tensors, integers, reals))
         given = (v.contiguous() for v in (arriving, *inputs, *outputs))
-        found = [v for v, want in zip(gradient(setting, wanted, *given), wanted, strict=True) if want]
+        with torch.no_grad():
+            found = [v for v, want in zip(gradient(setting, wanted, *given), wanted, strict=True) if want]
         return _own(found, [arriving, *inputs, *outputs, *tensors])
 
     def fake_backward(

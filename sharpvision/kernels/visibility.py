@@ -75,6 +75,10 @@ def visible(
     """
     if is_compiling():
         return _visible(points, directions, reach, occluders.vertices, occluders.faces, occluders.tracer)
+    return _free(points, directions, reach, occluders)
+
+
+def _free(points: Tensor, directions: Tensor, reach: float, occluders: Occluders) -> Tensor:
     with torch.no_grad():
         start = occluders.offset
         return ~occluders.blocked(points + start * directions, directions, reach - start)
@@ -95,7 +99,7 @@ def _visible(
     occluders = _kept.get(faces)
     if occluders is None or occluders.tracer != tracer:
         occluders = _kept[faces] = Occluders(vertices, faces, tracer)
-    return visible(points, directions, reach, occluders.at(vertices))
+    return _free(points, directions, reach, occluders.at(vertices))
 
 
 def ambient_visibility(
