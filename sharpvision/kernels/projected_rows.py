@@ -146,7 +146,7 @@ def _with_ones(points: Tensor) -> Tensor:
 
 
 def _shapes(setting: _Setting, points: Tensor, maps: Tensor) -> list[tuple[int, ...]]:
-    return [(maps.numel() // 32 * len(points), 4)]
+    return [(maps.numel() // 32 * points.shape[0], 4)]
 
 
 _operation = first_order("projected_rows", _value, _gradient, _tangent, _shapes)
