@@ -18,6 +18,7 @@ from sharpvision.kernels.batch import Batch
 from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of
 from sharpvision.kernels.launch import start_warp
 from sharpvision.kernels.near_plane import OFF, near_plane_functions
+from sharpvision.kernels.prefetch import corner_fetch
 from sharpvision.kernels.raster_types import Bins
 from sharpvision.kernels.views import warp_view
 
@@ -36,6 +37,7 @@ def _kernels(real: type) -> SimpleNamespace:
     vec4 = wp.types.vector(4, real)
     module = kernel_module(__name__, real)
     module.options["fuse_fp"] = False
+    fetch = corner_fetch(wp.vec2i)
     functions = near_plane_functions(real)
     fixed, within, cut_box = functions.fixed, functions.within, functions.cut_box
 
@@ -90,12 +92,14 @@ def _kernels(real: type) -> SimpleNamespace:
         shift = int(0)
         o = int(0)
         number = int(0)
-        for s in range(start, wp.min(start + chunk, slots)):
+        stop = wp.min(start + chunk, slots)
+        for s in range(start, stop):
             while s >= end:
                 b += 1
                 end = first_slot[b + 1]
                 shift = first_face[b] - first_slot[b]
                 o = row_offset[b]
+            fetch(shift + s, wp.min(shift + stop, faces.shape[0]), o, faces, place)
             t = faces[shift + s]
             p = place[t[0] + o]
             q = place[t[1] + o]

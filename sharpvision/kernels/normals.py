@@ -18,6 +18,7 @@ from sharpvision.kernels.corners import Corners, corners_of
 from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of
 from sharpvision.kernels.first_order import first_order
 from sharpvision.kernels.launch import start_warp
+from sharpvision.kernels.prefetch import corner_fetch
 from sharpvision.kernels.views import ArrayView, warp_view
 
 start_warp()
@@ -35,6 +36,7 @@ def _kernels(real: type) -> SimpleNamespace:
     module = kernel_module(__name__, real)
 
     epsilon = np.finfo(np.float64 if real is wp.float64 else np.float32).eps
+    fetch, fetch_sums, fetch_parts = corner_fetch(vec3), corner_fetch(vec4, 2), corner_fetch(vec3, 2)
     flat, cancelled = wp.constant(real(4 * epsilon)), wp.constant(real(16 * epsilon))
 
     @wp.func
@@ -103,7 +105,10 @@ def _kernels(real: type) -> SimpleNamespace:
         count = faces.shape[0]
         for i in range(parts.shape[1]):
             parts[part, i] = vec4()
-        for f in range(part * count // parts.shape[0], (part + 1) * count // parts.shape[0]):
+        stop = (part + 1) * count // parts.shape[0]
+        for f in range(part * count // parts.shape[0], stop):
+            fetch(f, stop, 0, faces, vertices)
+            fetch_sums(f, stop, part * parts.shape[1], normal_faces, parts)
             t = faces[f]
             a = vertices[t[0]]
             u = vertices[t[1]] - a
@@ -150,7 +155,11 @@ def _kernels(real: type) -> SimpleNamespace:
         count = faces.shape[0]
         for i in range(parts.shape[1]):
             parts[part, i] = vec3()
-        for f in range(part * count // parts.shape[0], (part + 1) * count // parts.shape[0]):
+        stop = (part + 1) * count // parts.shape[0]
+        for f in range(part * count // parts.shape[0], stop):
+            fetch(f, stop, 0, normal_faces, of_sums)
+            fetch(f, stop, 0, faces, vertices)
+            fetch_parts(f, stop, part * parts.shape[1], faces, parts)
             n = normal_faces[f]
             d = of_sums[n[0]] + of_sums[n[1]] + of_sums[n[2]]
             if d[0] != real(0.0) or d[1] != real(0.0) or d[2] != real(0.0):  # what nobody sees has no gradient

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of
 from sharpvision.kernels.launch import start_warp
+from sharpvision.kernels.prefetch import corner_fetch
 from sharpvision.kernels.silhouette_bundles import bundle_types
 from sharpvision.kernels.silhouette_edges import INWARD, OUTWARD
 from sharpvision.kernels.views import warp_view
@@ -46,6 +47,7 @@ def _kernels(real: type) -> SimpleNamespace:
     module = kernel_module(__name__, real)
     types = bundle_types(real)
     Scene, Edges = types.Scene, types.Edges
+    fetch = corner_fetch(vec4)
 
     @wp.kernel(module=module, enable_backward=False)
     def facing(
@@ -55,8 +57,9 @@ def _kernels(real: type) -> SimpleNamespace:
         s = first + wp.tid()
         v = view_of(scene.first_slot, s)
         index = s - scene.first_slot[v] + scene.first_face[v]
-        face = scene.faces[index]
         row = scene.row_offset[v]
+        fetch(index, scene.faces.shape[0], row, scene.faces, scene.projected)
+        face = scene.faces[index]
         a = vec4(scene.projected[row + face[0]])
         b = vec4(scene.projected[row + face[1]])
         c = vec4(scene.projected[row + face[2]])

@@ -28,6 +28,21 @@ _INNER_IS_SECOND, _IS_HARD = wp.constant(INNER_IS_SECOND), wp.constant(IS_HARD)
 _FIRST_IS_NEGATIVE, _SAME_WAY = wp.constant(FIRST_IS_NEGATIVE), wp.constant(SAME_WAY)
 
 
+# What belongs to a tile's entries lies apart in memory: ask for that of those that come next.
+_FETCH = """
+#if !defined(__CUDA_ARCH__)
+    if (i + 16 < stop) {
+        const int e = scene.tile_entry.data[i + 16];
+        __builtin_prefetch(out.entry_count.data + e);
+        if (writes) {
+            __builtin_prefetch(out.entry_first.data + e);
+            __builtin_prefetch(scene.entry_slot.data + e);
+        }
+    }
+#endif
+"""
+
+
 @cache
 def _kernels(real: type) -> SimpleNamespace:
     vec2 = wp.types.vector(2, real)
@@ -95,11 +110,16 @@ def _kernels(real: type) -> SimpleNamespace:
             area = -area
         return area
 
+    @wp.func_native(_FETCH)
+    def fetch(i: int, stop: int, writes: int, scene: Scene, out: Points): ...
+
     @wp.func
     def open_groups(t: int, writes: int, place: int, scene: Scene, out: Points):
         """No points counted yet in a tile's entries; or, when writing, where each entry's points start."""
         at = int(place)
-        for i in range(scene.tile_first[t], scene.tile_first[t + 1]):
+        stop = scene.tile_first[t + 1]
+        for i in range(scene.tile_first[t], stop):
+            fetch(i, stop, writes, scene, out)
             e = scene.tile_entry[i]
             if writes == 0:
                 out.entry_count[e] = 0

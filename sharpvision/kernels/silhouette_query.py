@@ -29,6 +29,29 @@ _INNER_IS_SECOND, _IS_HARD = wp.constant(INNER_IS_SECOND), wp.constant(IS_HARD)
 _UNSEEN = wp.constant(UNSEEN)
 
 
+# A tile's faces lie apart in memory, each found through its entry and its slot: ask for those that come next.
+_FETCH = """
+#if !defined(__CUDA_ARCH__)
+    const int* slots = scene.entry_slot.data;
+    const int* entries = scene.tile_entry.data;
+    if (i + 24 < stop)
+        __builtin_prefetch(slots + entries[i + 24]);
+    if (i + 16 < stop) {
+        const int slot = slots[entries[i + 16]];
+        __builtin_prefetch(side.data + slot);
+        __builtin_prefetch(scene.faces.data + slot - offset);
+    }
+    if (i + 8 < stop) {
+        const int slot = slots[entries[i + 8]];
+        const auto& corners = scene.faces.data[slot - offset];
+        if (!(side.data[slot] & UNSEEN))
+            for (int k = 0; k < 3; ++k)
+                __builtin_prefetch(scene.projected.data + row + corners[k]);
+    }
+#endif
+""".replace("UNSEEN", str(UNSEEN))
+
+
 @dataclass(frozen=True, eq=False)
 class Answers:
     """`offsets` (K, 2) of the samples from the pixel's centre; `sample` (Q, K) int32: entry seen at each sample, -1
@@ -50,6 +73,9 @@ def _kernels(real: type) -> SimpleNamespace:
     Scene, Edges, PixelPieces, Answers = types.Scene, types.Edges, types.PixelPieces, types.Answers
     close, far, margin = wp.constant(real(1e-5)), wp.constant(real(wp.inf)), wp.constant(real(0.51))
     widest = wp.constant(real(0.51))
+
+    @wp.func_native(_FETCH)
+    def fetch(i: int, stop: int, offset: int, row: int, side: wp.array(dtype=wp.uint8), scene: Scene): ...
 
     @wp.func
     def entry_in_tile(face: int, place: wp.vec3i, scene: Scene) -> int:
@@ -169,7 +195,9 @@ def _kernels(real: type) -> SimpleNamespace:
             cy = real(ty * scene.tile) + half_tile
             count = out.offsets.shape[0]
             bounds = begin(start, stop, sample_key, piece_key, pixels, out)
-            for i in range(scene.tile_first[t], scene.tile_first[t + 1]):
+            end = scene.tile_first[t + 1]
+            for i in range(scene.tile_first[t], end):
+                fetch(i, end, offset, row, side, scene)
                 entry = scene.tile_entry[i]
                 s = scene.entry_slot[entry]
                 if (int(side[s]) & _UNSEEN) != 0:
