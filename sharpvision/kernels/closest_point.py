@@ -8,8 +8,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from sharpvision.kernels.custom_ops import traced_query
-from sharpvision.kernels.dispatch import dispatch
-from sharpvision.kernels.launch import compiling, start_warp
+from sharpvision.kernels.dispatch import dispatch, in_step
+from sharpvision.kernels.launch import start_warp
 from sharpvision.kernels.views import warp_array, warp_view
 
 start_warp()
@@ -76,10 +76,11 @@ def _closest_faces(points: Tensor, vertices: Tensor, faces: Tensor) -> Tensor:
     face = torch.zeros(len(points), dtype=torch.int32, device=points.device)
     both = torch.cat([corners, places])
     farthest = 2.0 * float((both.amax(0) - both.amin(0)).norm()) + 1.0
-    with compiling():
+    with in_step(points.device):
         mesh = wp.Mesh(warp_array(corners, wp.vec3), warp_array(indices.reshape(-1)))
-    inputs = [mesh.id, warp_view(places, wp.vec3), farthest, warp_view(face)]
-    dispatch(_closest, len(points), inputs, points.device)
+        inputs = [mesh.id, warp_view(places, wp.vec3), farthest, warp_view(face)]
+        dispatch(_closest, len(points), inputs, points.device)
+        del mesh  # here: its memory is given back in the order of the stream
     return face
 
 
@@ -89,13 +90,13 @@ def closest_on_triangles(points: Float[Tensor, "p 3"], triangles: Float[Tensor, 
     The foot of the perpendicular where it lies inside, else the nearest of the nearest points of the three edges.
     Ericson 2005, Real-Time Collision Detection, section 5.1.5.
     """
-    start, end = triangles, triangles.roll(-1, 1)  # edges a b, b c, c a
+    start, end = triangles, _following(triangles)  # edges a b, b c, c a
     edge, to_point = end - start, points[:, None] - start
     normal = torch.linalg.cross(edge[:, 0], edge[:, 1])
     squared = normal.square().sum(-1, keepdim=True)
     flat = squared <= 0
     opposite = (torch.linalg.cross(edge, to_point) * normal[:, None]).sum(-1) / torch.where(flat, 1.0, squared)
-    inside = opposite.roll(-1, 1)  # the edge b c weighs corner a
+    inside = _following(opposite)  # the edge b c weighs corner a
     length = edge.square().sum(-1)
     along = ((edge * to_point).sum(-1) / torch.where(length > 0, length, 1.0)).clamp(0.0, 1.0)
     miss = (to_point - along[..., None] * edge).square().sum(-1)
@@ -103,3 +104,8 @@ def closest_on_triangles(points: Float[Tensor, "p 3"], triangles: Float[Tensor, 
     share = along.gather(1, best)
     on_edge = torch.zeros_like(inside).scatter(1, best, 1 - share).scatter_add(1, (best + 1) % 3, share)
     return torch.where(~flat & (inside >= 0).all(1, keepdim=True), inside, on_edge)
+
+
+def _following(corners: Tensor) -> Tensor:
+    """`roll(-1, 1)`, which wants to know while it is traced whether there are points."""
+    return torch.cat([corners[:, 1:], corners[:, :1]], 1)

@@ -8,6 +8,8 @@ precision (`kernel_module`), so that a precision that is not used is not compile
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any, Literal
 
@@ -55,7 +57,7 @@ def dispatch(kernel: wp.Kernel, items: int, inputs: list[Any], device: torch.dev
     if items == 0:
         return
     if device.type != "cpu":
-        with compiling():
+        with in_step(device):
             wp.launch(kernel, dim=items, inputs=[0, *_of_warp(inputs)], device=f"cuda:{device.index or 0}")
         return
     packed = _packed.get(kernel)
@@ -74,6 +76,18 @@ def dispatch(kernel: wp.Kernel, items: int, inputs: list[Any], device: torch.dev
         packed.launch(arguments, items)
     took = (perf_counter() - started) / items
     _learn(kernel, took * threads if shared else took)
+
+
+@contextmanager
+def in_step(device: torch.device) -> Iterator[None]:
+    """A context for what Warp builds, compiles and launches: on CUDA in the order of torch's stream.
+
+    Warp's own streams and torch's default one wait for each other, so only another one has to be named.
+    """
+    stream = torch.cuda.current_stream(device) if device.type == "cuda" else None
+    aside = stream is not None and stream != torch.cuda.default_stream(device)
+    with compiling(), wp.ScopedStream(wp.stream_from_torch(stream) if aside else None):
+        yield
 
 
 def _of_warp(inputs: list[Any]) -> list[Any]:

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.library import get_ctx
 
 from sharpvision.kernels.custom_ops import traced_query
-from sharpvision.kernels.dispatch import dispatch
-from sharpvision.kernels.launch import compiling, start_warp
+from sharpvision.kernels.dispatch import dispatch, in_step
+from sharpvision.kernels.launch import start_warp
 from sharpvision.kernels.views import warp_array, warp_view
 
 start_warp()
@@ -81,10 +81,11 @@ def distance_to_mesh(
     vertices, faces = vertices.detach().float().contiguous(), faces.to(torch.int32).contiguous()
     corners = torch.cat([vertices, points])
     farthest = 2.0 * float((corners.amax(0) - corners.amin(0)).norm()) + 1.0
-    with compiling():
+    with in_step(points.device):
         mesh = wp.Mesh(warp_array(vertices, wp.vec3), warp_array(faces.reshape(-1)), support_winding_number=signed)
         kernel = _nearest_signed if signed else _nearest
         dispatch(kernel, len(points), [mesh.id, warp_view(points, wp.vec3), farthest, warp_view(out)], points.device)
+        del mesh  # here: its memory is given back in the order of the stream
     return out
 
 
@@ -97,13 +98,13 @@ def touching_boxes(vertices: Float[Tensor, "v 3"], faces: Int[Tensor, "f 3"]) ->
     [[0, 1]]
     """
     if not len(faces):
-        return torch.zeros(0, 2, dtype=torch.int64)
+        return torch.zeros(0, 2, dtype=torch.int64, device=vertices.device)
     corners = vertices.detach().float()[faces]
     lower, upper = corners.amin(1).contiguous(), corners.amax(1).contiguous()
     count = torch.zeros(len(faces), dtype=torch.int32, device=lower.device)
     start, nobody = torch.zeros_like(count), torch.zeros(0, dtype=torch.int32, device=lower.device)
     boxes = [warp_view(lower, wp.vec3), warp_view(upper, wp.vec3)]
-    with compiling():
+    with in_step(lower.device):
         tree = wp.Bvh(*(b.array for b in boxes))
         lists = [warp_view(start), warp_view(count), warp_view(nobody)]
         dispatch(_touching, len(faces), [tree.id, *boxes, *lists], lower.device)
@@ -112,6 +113,7 @@ def touching_boxes(vertices: Float[Tensor, "v 3"], faces: Int[Tensor, "f 3"]) ->
         if len(second):
             lists = [warp_view(start), warp_view(count), warp_view(second)]
             dispatch(_touching, len(faces), [tree.id, *boxes, *lists], lower.device)
+        del tree
     first = torch.repeat_interleave(torch.arange(len(faces), device=lower.device), count.long())
     pairs = torch.stack([first, second.long()], 1)
     return pairs[torch.argsort(pairs[:, 0] * len(faces) + pairs[:, 1])]

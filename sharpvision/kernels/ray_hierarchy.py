@@ -14,8 +14,8 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from sharpvision.kernels.dispatch import dispatch
-from sharpvision.kernels.launch import compiling, in_bands, start_warp
+from sharpvision.kernels.dispatch import dispatch, in_step
+from sharpvision.kernels.launch import in_bands, start_warp
 from sharpvision.kernels.views import warp_array, warp_view
 
 start_warp()
@@ -85,7 +85,7 @@ class _Tree:
 
     def __init__(self, vertices: Tensor, faces: Tensor) -> None:
         self.vertices, self.faces = vertices.clone(), faces
-        with compiling():
+        with in_step(vertices.device):
             self.mesh = wp.Mesh(warp_array(self.vertices, wp.vec3), warp_array(self.faces.reshape(-1)))
         self.blocks = _neighbours(self.vertices, faces)
         self.area = _area(self.vertices, self.blocks)
@@ -99,7 +99,8 @@ class _Tree:
         if not _area(vertices, self.blocks) <= WORN * self.area:  # not a number: no
             return False
         self.vertices.copy_(vertices)
-        self.mesh.refit()
+        with in_step(vertices.device):
+            self.mesh.refit()
         return True
 
     def blocked(self, origins: Tensor, directions: Tensor, reach: float) -> Tensor:
