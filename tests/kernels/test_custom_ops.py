@@ -143,6 +143,29 @@ def of_plan(edges: str) -> Case:
     return Case(covered, (scene.projected, torch.rand(len(scene.faces), 3)))
 
 
+def of_all_at_once() -> Case:
+    """What users put together, at points whose number nobody knows before the graph runs."""
+    scene = make("soup")
+    batch, faces, count = scene.batch(), scene.batch().faces, len(scene.projected)
+    normals, uvs = unit(torch.randn(count, 3) + torch.tensor([0.0, 0, 3])), torch.rand(count, 2)
+    wall, eyes = Occluders(torch.randn(count, 3), faces), torch.tensor([[0.0, 0, 5, 1]])
+
+    def image(projected: Tensor, vertices: Tensor, texels: Tensor, normals: Tensor, *lobe: Tensor) -> Tensor:
+        raster = rasterize(projected, batch, scene.near)
+        layout = plan(projected, batch, raster, scene.edges, PlanSettings(near=scene.near))
+        at = (layout.points, projected, batch)
+        place, uv = (interpolate(*at, values, faces) for values in (vertices, uvs))
+        color = texture(texels, uv) * texture(texels, uv, uv[:, 0] * 3, "repeat", "mipmap")
+        lit = visible(place, unit(torch.ones_like(place)), 9.0, wall.at(vertices))
+        radiance = color * lit[:, None] * irradiance_directional(*at, normals, faces, (lobe[0], lobe[1]))
+        radiance = radiance + ggx_directional(*at, GlossySurface(vertices, normals, faces), eyes, LitLobe(*lobe))
+        near = closest_points(place + 0.1, vertices, faces).distance + distance_to_mesh(vertices, faces, place + 0.2)
+        return antialias(radiance + near[:, None], radiance.new_zeros(1, 3), projected, layout)
+
+    lobe = torch.tensor([0.1, 0.2, 1.0]), torch.rand(3), torch.tensor(0.3), torch.rand(3)
+    return Case(image, (scene.projected, torch.randn(count, 3), torch.rand(8, 8, 3), normals, *lobe))
+
+
 def of_closest_points() -> Case:
     vertices, faces = torch.randn(12, 3), torch.randint(0, 12, (15, 3))
 
@@ -190,6 +213,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "rasterize": of_rasterize,
     "plan, antialias": lambda: of_plan("one mesh"),
     "plan of meshes": lambda: of_plan("meshes"),
+    "all at once": of_all_at_once,
     "closest_points": of_closest_points,
     "distance_to_mesh": of_distance_to_mesh,
     "touching_boxes": of_touching_boxes,
