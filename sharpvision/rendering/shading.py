@@ -111,10 +111,11 @@ def _incident(light: Light, samples: SurfaceSamples, normal: Tensor) -> tuple[Te
     direction, irradiance = light(samples.position)
     cosine = dot(normal, direction).clamp(min=0)
     if samples.visible is not None:
-        points, position = samples.position.detach(), getattr(light, "position", None)
+        facing = (cosine > 0).nonzero()[:, 0]  # the others are dark whatever is in the way
+        points, position = samples.position.detach()[facing], getattr(light, "position", None)
         distance = None if position is None else torch.linalg.vector_norm(position.detach() - points, dim=-1)
-        lit = samples.visible(points, direction.detach(), distance)
-        cosine = torch.where(lit, cosine, 0.0)
+        lit = samples.visible(points, direction.detach().expand(len(cosine), 3)[facing], distance)
+        cosine = torch.where(torch.zeros_like(cosine, dtype=torch.bool).index_put((facing,), lit), cosine, 0.0)
     return direction, irradiance * cosine[:, None]
 
 
