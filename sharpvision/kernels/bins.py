@@ -20,6 +20,7 @@ from sharpvision.kernels.launch import start_warp
 from sharpvision.kernels.near_plane import OFF, near_plane_functions
 from sharpvision.kernels.prefetch import corner_fetch
 from sharpvision.kernels.raster_types import Bins
+from sharpvision.kernels.silhouette_facing import UNSEEN
 from sharpvision.kernels.views import warp_view
 
 start_warp()
@@ -37,7 +38,7 @@ def _kernels(real: type) -> SimpleNamespace:
     vec4 = wp.types.vector(4, real)
     module = kernel_module(__name__, real)
     module.options["fuse_fp"] = False
-    fetch = corner_fetch(wp.vec2i)
+    fetch, unseen = corner_fetch(wp.vec2i), wp.constant(UNSEEN)
     functions = near_plane_functions(real)
     fixed, within, cut_box = functions.fixed, functions.within, functions.cut_box
 
@@ -76,7 +77,8 @@ def _kernels(real: type) -> SimpleNamespace:
     def boxes(
         first: int, chunk: int, projected: wp.array(dtype=vec4), place: wp.array(dtype=wp.vec2i),
         faces: wp.array(dtype=wp.vec3i), first_face: wp.array(dtype=int), row_offset: wp.array(dtype=int),
-        first_slot: wp.array(dtype=int), near: real, size: wp.vec2i, rows: int, box: wp.array(dtype=wp.vec4i),
+        first_slot: wp.array(dtype=int), side: wp.array(dtype=wp.uint8), near: real, size: wp.vec2i, rows: int,
+        box: wp.array(dtype=wp.vec4i),
         bands: wp.array(dtype=int), view: wp.array(dtype=int), slot_entry: wp.array(dtype=int),
         entries: wp.array(dtype=int), counts: wp.array2d(dtype=int),
     ):  # fmt: skip
@@ -99,6 +101,12 @@ def _kernels(real: type) -> SimpleNamespace:
                 end = first_slot[b + 1]
                 shift = first_face[b] - first_slot[b]
                 o = row_offset[b]
+            if side.shape[0] > 0 and (int(side[s]) & unseen) != 0:
+                box[s] = wp.vec4i(0, 0, -1, -1)
+                bands[s] = 1
+                view[s] = b
+                slot_entry[s] = number
+                continue
             fetch(shift + s, wp.min(shift + stop, faces.shape[0]), o, faces, place)
             t = faces[shift + s]
             p = place[t[0] + o]
@@ -233,8 +241,9 @@ def _band(items: int, size: int, least: int) -> int:
     return max(-(-items // _LAUNCHES), -(-least // max(1, size)))
 
 
-def bin_faces(projected: Tensor, batch: Batch, near: float) -> tuple[Screen, Bins]:
-    """Fixed-point vertices with lists of slots for the rasteriser, and the bins of `batch`, see `raster_types.Bins`.
+def bin_faces(projected: Tensor, batch: Batch, near: float, side: Tensor | None = None) -> tuple[Screen, Bins]:
+    """Fixed-point vertices with lists of slots for the rasteriser, and the bins of `batch`, see `raster_types.Bins`;
+    without what is `UNSEEN` according to `side` of `facing`.
 
     Raises `SharpVisionError` where there are more entries than 32 bits number.
     """
@@ -255,8 +264,10 @@ def bin_faces(projected: Tensor, batch: Batch, near: float) -> tuple[Screen, Bin
     banded, viewed, numbered, counted = (warp_view(t) for t in (bands, view, slot_entry, counts))
     inputs = [
         chunk, rows4, placed, warp_view(batch.faces, wp.vec3i), warp_view(batch.first_face),
-        warp_view(batch.row_offset), warp_view(batch.first_slot), real(near), wp.vec2i(batch.width, batch.height),
-        rows, warp_view(box, wp.vec4i), banded, viewed, numbered, warp_view(entries), counted,
+        warp_view(batch.row_offset), warp_view(batch.first_slot),
+        warp_view(torch.empty(0, dtype=torch.uint8, device=device) if side is None else side), real(near),
+        wp.vec2i(batch.width, batch.height), rows, warp_view(box, wp.vec4i), banded, viewed, numbered,
+        warp_view(entries), counted,
     ]  # fmt: skip
     dispatch(kernels.boxes, chunks, inputs, device, _band(chunks, chunk, _COUNTED))
     dispatch(kernels.offsets, lists, [counted, warp_view(sizes)], device)

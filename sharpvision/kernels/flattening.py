@@ -22,7 +22,7 @@ Parts = tuple["Layout", ...]
 class Layout:
     """How the values of one annotation come apart; both ways can be traced.
 
-    An annotation may be a tensor (of jaxtyping too), `int`, `bool`, `float`, a `Literal` of strings, a tuple of
+    An annotation may be a tensor (of jaxtyping too), `None`, `int`, `bool`, `float`, a `Literal` of strings, a tuple of
     annotations, one annotation or the other, a function without arguments that makes a tuple of tensors (called, and
     put together as one that returns them), or a class whose constructor's arguments are annotated so, and attributes of
     its objects. A `dict` holds what is kept with an object, and is left out. `TypeError` for any other.
@@ -51,6 +51,8 @@ class Layout:
             return cls(annotation, "function", (), (cls.of(inner[1]),))
         if origin is tuple:
             return cls.of_tuple(inner)
+        if annotation in (None, type(None)):
+            return cls(type(None), "nothing")
         if not isinstance(annotation, type):
             raise TypeError(f"expected an annotation that can be flattened, found {annotation}")
         if issubclass(annotation, Tensor | AbstractArray):
@@ -90,6 +92,8 @@ class Layout:
             found[1].append(self.names.index(value))
         elif self.kind == "real":
             found[2].append(float(value))
+        elif self.kind == "nothing":
+            return
         elif self.kind == "function":
             self.parts[0]._collect(value(), found)
         elif self.kind == "tuple":
@@ -108,6 +112,8 @@ class Layout:
         tensors, integers, reals = found
         if self.kind == "tensor":
             return tensors[0], (tensors[1:], integers, reals)
+        if self.kind == "nothing":
+            return None, found
         if self.kind == "real":
             return reals[0], (tensors, integers, reals[1:])
         if self.kind in ("integer", "word"):

@@ -19,22 +19,27 @@ from sharpvision.kernels.silhouette_edges import EdgeBatch, MeshEdges
 if TYPE_CHECKING:
     from sharpvision.kernels.silhouette_plan import PlanSettings
 
-def grid_of(projected: Tensor, batch: Batch, near: float) -> list[int]:
-    """The integers of a raster's `Bins`: side of a tile, rows and columns of tiles."""
-    return [TILE, -(-batch.height // TILE), -(-batch.width // TILE)]
+def grid_of(
+    projected: Tensor, batch: Batch, near: float, edges: MeshEdges | EdgeBatch | None = None
+) -> list[int]:
+    """The integers of a raster: side of a tile, rows and columns of tiles, and 1 where it has no `side`."""
+    return [TILE, -(-batch.height // TILE), -(-batch.width // TILE), int(edges is None)]
 
 
-def raster_outline(projected: Tensor, batch: Batch, near: float) -> Raster:
+def raster_outline(
+    projected: Tensor, batch: Batch, near: float, edges: MeshEdges | EdgeBatch | None = None
+) -> Raster:
     """As `rasterize`, with its lists of tiles made."""
     images = (batch.views, batch.height, batch.width)
-    tile, rows, columns = grid_of(projected, batch, near)
+    tile, rows, columns, _ = grid_of(projected, batch, near)
     entries = get_ctx().new_dynamic_size()
     lists = (
         _ints(projected, batch.views * rows * columns + 1), _ints(projected, entries), _ints(projected, entries)
     )  # fmt: skip
     slots = _ints(projected, batch.slots, 4), _ints(projected, batch.slots + 1), _ints(projected, batch.slots)
     bins = Bins(tile, rows, columns, *slots, lambda: lists)
-    return Raster(_ints(projected, *images), _ints(projected, *images), projected.new_empty(images), bins)
+    side = None if edges is None else torch.empty(batch.slots, dtype=torch.uint8, device=projected.device)
+    return Raster(_ints(projected, *images), _ints(projected, *images), projected.new_empty(images), bins, side)
 
 
 def plan_outline(

@@ -62,12 +62,14 @@ class Bins:
 @dataclass(frozen=True, eq=False)
 class Raster:
     """The z-buffer at pixel centres: nearest face (index into `Batch.faces`) or -1, its entry or -1, its depth key or
-    +inf; each (B, H, W). The key has the dtype of the coordinates."""
+    +inf; each (B, H, W). The key has the dtype of the coordinates. `side` (S,) uint8 of `silhouette_facing.facing`,
+    where the backs of closed parts were left out; else None."""
 
     face: Tensor
     entry: Tensor
     key: Tensor
     bins: Bins
+    side: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)

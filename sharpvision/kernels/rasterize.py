@@ -18,17 +18,23 @@ from sharpvision.kernels.dispatch import dispatch, real_of
 from sharpvision.kernels.raster_kernels import raster_kernels
 from sharpvision.kernels.raster_outlines import grid_of, raster_outline
 from sharpvision.kernels.raster_types import Bins, Raster
+from sharpvision.kernels.silhouette_edges import EdgeBatch, MeshEdges
+from sharpvision.kernels.silhouette_facing import facing
 from sharpvision.kernels.views import warp_view
 
 _BANDS = 16
 
 
 @traced_query(raster_outline, grid_of)
-def rasterize(projected: Float[Tensor, "rows 4"], batch: Batch, near: float) -> Raster:
+def rasterize(
+    projected: Float[Tensor, "rows 4"], batch: Batch, near: float, edges: MeshEdges | EdgeBatch | None = None
+) -> Raster:
     """The face nearest to the camera at each pixel's centre, both windings drawn; no derivative.
 
     `projected` as in `raster_types`; parts with w < `near` are cut off. Faces without area in the image are skipped; of
-    faces at the same depth the one of lower index is taken. The same bytes for any number of threads.
+    faces at the same depth the one of lower index is taken. With `edges`, backs of closed parts that are wound
+    consistently are left out, unless something is nearer than `near`: their fronts hide them (where a part passes
+    through itself, inside out, they need not). The same bytes for any number of threads.
 
     >>> corners = torch.tensor([[0.0, 0, 1], [4, 0, 1], [0, 4, 1]])
     >>> rows = torch.cat([corners[:, :2], -torch.ones(3, 1), corners[:, 2:]], 1)
@@ -36,11 +42,12 @@ def rasterize(projected: Float[Tensor, "rows 4"], batch: Batch, near: float) -> 
     >>> rasterize(rows, batch, 0.1).face.tolist()
     [[[0, 0, 0], [0, 0, -1]]]
     """
+    side = None if edges is None else facing(projected, batch, edges, near)
     projected = projected.detach().contiguous()
-    screen, bins = bin_faces(projected, batch, near)
+    screen, bins = bin_faces(projected, batch, near, side)
     draw = draw_by_bands if projected.device.type == "cpu" else draw_by_pixels
     face, entry, key = draw(projected, screen, bins, batch, near)
-    return Raster(face, entry, key, bins)
+    return Raster(face, entry, key, bins, side)
 
 
 def draw_by_bands(

@@ -2,17 +2,18 @@
 
 from functools import cache
 from types import SimpleNamespace
-from typing import Any
 
 import torch
 import warp as wp
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from sharpvision.kernels.batch import Batch
 from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of
 from sharpvision.kernels.launch import start_warp
+from sharpvision.kernels.least_depth import least_depth
 from sharpvision.kernels.prefetch import corner_fetch
-from sharpvision.kernels.silhouette_bundles import bundle_types
-from sharpvision.kernels.silhouette_edges import INWARD, OUTWARD
+from sharpvision.kernels.silhouette_edges import INWARD, OUTWARD, EdgeBatch, MeshEdges
 from sharpvision.kernels.views import warp_view
 
 start_warp()
@@ -45,24 +46,24 @@ def view_of(first: wp.array(dtype=int), item: int) -> int:
 def _kernels(real: type) -> SimpleNamespace:
     vec4 = wp.types.vector(4, real)
     module = kernel_module(__name__, real)
-    types = bundle_types(real)
-    Scene, Edges = types.Scene, types.Edges
     fetch = corner_fetch(vec4)
 
     @wp.kernel(module=module, enable_backward=False)
     def facing(
-        first: int, scene: Scene, edges: Edges, behind: wp.array(dtype=wp.uint8), side: wp.array(dtype=wp.uint8)
+        first: int, projected: wp.array(dtype=vec4), faces: wp.array(dtype=wp.vec3i), first_face: wp.array(dtype=int),
+        row_offset: wp.array(dtype=int), first_slot: wp.array(dtype=int), face_flags: wp.array(dtype=wp.uint8),
+        behind: wp.array(dtype=wp.uint8), side: wp.array(dtype=wp.uint8),
     ):  # fmt: skip
         """The sign of each face's area as the camera sees it, right for faces that reach behind the camera too."""
         s = first + wp.tid()
-        v = view_of(scene.first_slot, s)
-        index = s - scene.first_slot[v] + scene.first_face[v]
-        row = scene.row_offset[v]
-        fetch(index, scene.faces.shape[0], row, scene.faces, scene.projected)
-        face = scene.faces[index]
-        a = vec4(scene.projected[row + face[0]])
-        b = vec4(scene.projected[row + face[1]])
-        c = vec4(scene.projected[row + face[2]])
+        v = view_of(first_slot, s)
+        index = s - first_slot[v] + first_face[v]
+        row = row_offset[v]
+        fetch(index, faces.shape[0], row, faces, projected)
+        face = faces[index]
+        a = vec4(projected[row + face[0]])
+        b = vec4(projected[row + face[1]])
+        c = vec4(projected[row + face[2]])
         if b[3] > a[3] and b[3] >= c[3]:  # the reference is a vertex in front; turning a triangle keeps its sign
             t = a
             a = b
@@ -85,7 +86,7 @@ def _kernels(real: type) -> SimpleNamespace:
                 found = _POSITIVE
             elif area < real(0.0):
                 found = _NEGATIVE
-        flags = int(edges.face_flags[index])
+        flags = int(face_flags[index])
         back = (flags & _OUTWARD) != 0 and found == _POSITIVE
         if behind[0] == wp.uint8(0) and (back or ((flags & _INWARD) != 0 and found == _NEGATIVE)):
             found += _UNSEEN
@@ -94,15 +95,24 @@ def _kernels(real: type) -> SimpleNamespace:
     return SimpleNamespace(facing=facing)
 
 
-def facing(projected: Tensor, behind: Tensor, slots: int, scene: Any, edge_bundle: Any) -> Tensor:
-    """(S,) uint8 of each slot: `POSITIVE`, `NEGATIVE` or `EDGE_ON` (behind the camera too), plus `UNSEEN`; `behind` of
-    `behind_near`."""
-    side = torch.empty(slots, dtype=torch.uint8, device=projected.device)
-    inputs = [scene, edge_bundle, warp_view(behind), warp_view(side)]
-    dispatch(_kernels(real_of(projected)).facing, slots, inputs, projected.device)
+def facing(
+    projected: Float[Tensor, "rows 4"], batch: Batch, edges: MeshEdges | EdgeBatch, near: float
+) -> Int[Tensor, " s"]:
+    """(S,) uint8 of each slot: `POSITIVE`, `NEGATIVE` or `EDGE_ON` (behind the camera too), plus `UNSEEN`."""
+    mesh = edges.edges if isinstance(edges, EdgeBatch) else edges
+    side = torch.empty(batch.slots, dtype=torch.uint8, device=projected.device)
+    behind = behind_near(projected, near)
+    projected = projected.detach().contiguous()
+    real = real_of(projected)
+    inputs = [
+        warp_view(projected, wp.types.vector(4, real)), warp_view(batch.faces, wp.vec3i), warp_view(batch.first_face),
+        warp_view(batch.row_offset), warp_view(batch.first_slot), warp_view(mesh.face_flags), warp_view(behind),
+        warp_view(side),
+    ]  # fmt: skip
+    dispatch(_kernels(real).facing, batch.slots, inputs, projected.device)
     return side
 
 
 def behind_near(projected: Tensor, near: float) -> Tensor:
     """(1,) uint8: whether anything reaches behind the near plane, where closed parts are cut open."""
-    return (projected[:, 3] < near).any().to(torch.uint8).view(1)
+    return (least_depth(projected) < near).to(torch.uint8).view(1)

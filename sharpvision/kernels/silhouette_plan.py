@@ -74,15 +74,18 @@ def plan(
     >>> layout.samples.shape, int((layout.sample >= 0).sum())
     (torch.Size([9, 4]), 1)
     """
+    behind = behind_near(projected, settings.near)
+    side = raster.side
+    if side is None and settings.silhouettes:
+        side = facing(projected, batch, edges, settings.near)
     projected = projected.detach().contiguous()
     if isinstance(edges, MeshEdges):
         edges = EdgeBatch.of_one_mesh(edges, batch.views)
     tiles = len(raster.bins.tile_first) - 1
     bundles = (bundle_scene(projected, batch, raster, settings.near), bundle_edges(edges, projected))
     if settings.silhouettes:
+        assert side is not None
         offsets = _offsets(settings.samples, projected.dtype, projected.device)
-        behind = behind_near(projected, settings.near)
-        side = facing(projected, behind, batch.slots, *bundles)
         pieces = edge_pieces(projected, behind, side, edges, *bundles)
         pixels = split_pieces(pieces, settings.everywhere, tiles, *bundles)
         found = answers(pixels, side, offsets, tiles, *bundles)

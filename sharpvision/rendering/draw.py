@@ -64,7 +64,7 @@ def _drawn(context: _Context, window: Window, views: int) -> Buffers:
     with torch.no_grad(), outside_transforms():
         size = {"views": views, "height": window.rows, "width": context.view.width}
         context.batch = Batch.of_one_mesh(topology.faces, topology.vertices, **size)
-        raster = rasterize(places, context.batch, settings.near)
+        raster = rasterize(places, context.batch, settings.near, topology.edges)
         layouts = [plan(places, context.batch, raster, topology.edges, s) for s in _plans(settings)]
     wanted: dict[str, Tensor] = {}
     if _SEEN_BY_AREA & set(settings.buffers):

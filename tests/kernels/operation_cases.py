@@ -124,7 +124,8 @@ def of_plan(edges: str) -> Case:
     given = scene.edges if edges == "one mesh" else EdgeBatch.of_one_mesh(scene.edges, 1)
 
     def covered(projected: Tensor, radiance: Tensor) -> Tensor:
-        layout = plan(projected, batch, rasterize(projected, batch, scene.near), given, PlanSettings(near=scene.near))
+        raster = rasterize(projected, batch, scene.near, given if edges == "meshes" else None)
+        layout = plan(projected, batch, raster, given, PlanSettings(near=scene.near))
         ground = torch.zeros(1, radiance.shape[1])
         return antialias(radiance[layout.points.face.long()], ground, projected, layout)
 

@@ -25,6 +25,7 @@ MODULES: dict[str, Callable[[Any, type], list[Any]]] = {
     "ggx_kernels": lambda file, real: [file.ggx_kernels(real, 3).pull],
     "ggx_sh_kernels": lambda file, real: [file.ggx_sh_kernels(real, 3, 4).collect],
     "interpolate": lambda file, real: [file._kernels(real).pull],
+    "least_depth": lambda file, real: [file._kernel(real)],
     "mesh_queries": lambda file, real: [file._nearest_signed],
     "normals": lambda file, real: [file._kernels(real).unit_sums],
     "projected_rows": lambda file, real: [file._kernels(real).place],
@@ -37,7 +38,7 @@ MODULES: dict[str, Callable[[Any, type], list[Any]]] = {
     "silhouette_query": lambda file, real: [file._kernels(real).query],
     "silhouette_select": lambda file, real: [file._kernels(real).pieces],
     "silhouette_split": lambda file, real: [file._kernels(real).split],
-    "texture": lambda file, real: [file._kernels(real).spread],
+    "texture_kernels": lambda file, real: [file.texture_kernels(real).spread],
 }
 """A kernel of each of a file's Warp modules, which are compiled whole: what one of them calls must be there on CUDA."""
 
