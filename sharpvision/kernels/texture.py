@@ -1,14 +1,12 @@
 """Looking up a picture at texture coordinates: nearest, bilinear or mip-mapped, with adjoint and tangent.
 
 A *tap* is a texel that a point reads: one a point, or four. The adjoint goes over texels, not over points: taps are
-listed by texel (a counting sort), and each texel sums its own in their order. So there are no atomics and the bytes do
+listed by texel (sorted), and each texel sums its own in their order. So there are no atomics and the bytes do
 not depend on the number of threads.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import cache
-from types import SimpleNamespace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import warp as wp
@@ -17,9 +15,11 @@ from torch import Tensor
 from torch.compiler import is_compiling
 
 from sharpvision.kernels.custom_ops import differentiable
-from sharpvision.kernels.dispatch import dispatch, kernel_module, real_of
+from sharpvision.kernels.dispatch import dispatch, real_of
 from sharpvision.kernels.first_order import first_order
 from sharpvision.kernels.launch import start_warp
+from sharpvision.kernels.mip_chain import mip_chain
+from sharpvision.kernels.texture_kernels import texture_kernels
 from sharpvision.kernels.views import warp_view
 
 start_warp()
@@ -27,181 +27,6 @@ start_warp()
 Wrap = Literal["repeat", "clamp", "mirror"]
 Filter = Literal["nearest", "bilinear", "mipmap"]
 _WRAPS: dict[str, int] = {"repeat": 0, "clamp": 1, "mirror": 2}
-
-
-@cache
-def _kernels(real: type) -> SimpleNamespace:
-    vec2 = wp.types.vector(2, real)
-    module = kernel_module(__name__, real)
-
-    @wp.func
-    def wrapped(i: int, size: int, wrap: int) -> int:
-        """The index inside [0, size) that stands for i."""
-        out = int(0)
-        if wrap == 1:
-            out = wp.clamp(i, 0, size - 1)
-        else:
-            period = size
-            if wrap == 2:
-                period = 2 * size
-            out = i - period * int(wp.floor(real(i) / real(period)))
-            out = out % period
-            if out >= size:
-                out = 2 * size - 1 - out
-        return out
-
-    @wp.func
-    def place(uv: vec2, height: int, width: int, smooth: int) -> vec2:
-        """Column and row of a point, texel centres at integers where `smooth`; v runs up, rows run down."""
-        shift = real(0.0)
-        if smooth == 1:
-            shift = real(0.5)
-        return vec2(uv[0] * real(width) - shift, (real(1.0) - uv[1]) * real(height) - shift)
-
-    @wp.func
-    def tap(texels: wp.vec2i, corner: wp.vec2i, k: int, wrap: int) -> int:
-        """Flat index of a point's k-th texel; `texels` (height, width), `corner` the first one's column and row."""
-        j = wrapped(corner[0] + k % 2, texels[1], wrap)
-        i = wrapped(corner[1] + k // 2, texels[0], wrap)
-        return i * texels[1] + j
-
-    @wp.kernel(module=module, enable_backward=False)
-    def look_up(
-        first: int, smooth: int, wrap: int, texels: wp.array3d(dtype=real), uv: wp.array(dtype=vec2),
-        out: wp.array2d(dtype=real),
-    ):  # fmt: skip
-        p = first + wp.tid()
-        height = texels.shape[0]
-        width = texels.shape[1]
-        x = place(uv[p], height, width, smooth)
-        j = int(wp.floor(x[0]))
-        i = int(wp.floor(x[1]))
-        i0 = wrapped(i, height, wrap)
-        j0 = wrapped(j, width, wrap)
-        if smooth == 1:
-            fx = x[0] - real(j)
-            fy = x[1] - real(i)
-            i1 = wrapped(i + 1, height, wrap)
-            j1 = wrapped(j + 1, width, wrap)
-            for c in range(out.shape[1]):
-                top = texels[i0, j0, c] + fx * (texels[i0, j1, c] - texels[i0, j0, c])
-                low = texels[i1, j0, c] + fx * (texels[i1, j1, c] - texels[i1, j0, c])
-                out[p, c] = top + fy * (low - top)
-        else:
-            for c in range(out.shape[1]):
-                out[p, c] = texels[i0, j0, c]
-
-    @wp.kernel(module=module, enable_backward=False)
-    def slopes(
-        first: int, wrap: int, texels: wp.array3d(dtype=real), uv: wp.array(dtype=vec2),
-        gradient: wp.array2d(dtype=real), out: wp.array(dtype=vec2),
-    ):  # fmt: skip
-        """Adjoint of a bilinear look-up to the texture coordinates."""
-        p = first + wp.tid()
-        height = texels.shape[0]
-        width = texels.shape[1]
-        x = place(uv[p], height, width, 1)
-        j = int(wp.floor(x[0]))
-        i = int(wp.floor(x[1]))
-        fx = x[0] - real(j)
-        fy = x[1] - real(i)
-        i0 = wrapped(i, height, wrap)
-        j0 = wrapped(j, width, wrap)
-        i1 = wrapped(i + 1, height, wrap)
-        j1 = wrapped(j + 1, width, wrap)
-        gx = real(0.0)
-        gy = real(0.0)
-        for c in range(gradient.shape[1]):
-            g = gradient[p, c]
-            top = texels[i0, j1, c] - texels[i0, j0, c]
-            low = texels[i1, j1, c] - texels[i1, j0, c]
-            gx += g * (top + fy * (low - top))
-            gy += g * (texels[i1, j0, c] + fx * low - texels[i0, j0, c] - fx * top)
-        out[p] = vec2(gx * real(width), -gy * real(height))
-
-    @wp.kernel(module=module, enable_backward=False)
-    def tilt(
-        first: int, wrap: int, texels: wp.array3d(dtype=real), uv: wp.array(dtype=vec2), moved: wp.array(dtype=vec2),
-        out: wp.array2d(dtype=real),
-    ):  # fmt: skip
-        """Adds the change of a bilinear look-up when the texture coordinates move."""
-        p = first + wp.tid()
-        height = texels.shape[0]
-        width = texels.shape[1]
-        x = place(uv[p], height, width, 1)
-        j = int(wp.floor(x[0]))
-        i = int(wp.floor(x[1]))
-        fx = x[0] - real(j)
-        fy = x[1] - real(i)
-        i0 = wrapped(i, height, wrap)
-        j0 = wrapped(j, width, wrap)
-        i1 = wrapped(i + 1, height, wrap)
-        j1 = wrapped(j + 1, width, wrap)
-        dx = moved[p][0] * real(width)
-        dy = -moved[p][1] * real(height)
-        for c in range(out.shape[1]):
-            top = texels[i0, j1, c] - texels[i0, j0, c]
-            low = texels[i1, j1, c] - texels[i1, j0, c]
-            change = dx * (top + fy * (low - top))
-            change += dy * (texels[i1, j0, c] + fx * low - texels[i0, j0, c] - fx * top)
-            out[p, c] = out[p, c] + change
-
-    @wp.kernel(module=module, enable_backward=False)
-    def count_taps(
-        first: int, smooth: int, wrap: int, size: wp.vec2i, uv: wp.array(dtype=vec2), count: wp.array(dtype=int)
-    ):
-        """Taps of each texel; by one thread."""
-        for p in range(uv.shape[0]):
-            x = place(uv[p], size[0], size[1], smooth)
-            corner = wp.vec2i(int(wp.floor(x[0])), int(wp.floor(x[1])))
-            for k in range(1 + 3 * smooth):
-                t = tap(size, corner, k, wrap)
-                count[t] = count[t] + 1
-
-    @wp.kernel(module=module, enable_backward=False)
-    def list_taps(
-        first: int, smooth: int, wrap: int, size: wp.vec2i, uv: wp.array(dtype=vec2), following: wp.array(dtype=int),
-        listed: wp.array(dtype=int), weight: wp.array(dtype=real),
-    ):  # fmt: skip
-        """Point and weight of each tap, by texel; `following` holds the next free place of each. By one thread."""
-        for p in range(uv.shape[0]):
-            x = place(uv[p], size[0], size[1], smooth)
-            corner = wp.vec2i(int(wp.floor(x[0])), int(wp.floor(x[1])))
-            fx = x[0] - real(corner[0])
-            fy = x[1] - real(corner[1])
-            for k in range(1 + 3 * smooth):
-                t = tap(size, corner, k, wrap)
-                n = following[t]
-                following[t] = n + 1
-                listed[n] = p
-                w = real(1.0)
-                if smooth == 1:
-                    if k % 2 == 1:
-                        w = fx
-                    else:
-                        w = real(1.0) - fx
-                    if k // 2 == 1:
-                        w *= fy
-                    else:
-                        w *= real(1.0) - fy
-                weight[n] = w
-
-    @wp.kernel(module=module, enable_backward=False)
-    def spread(
-        first: int, list_first: wp.array(dtype=int), listed: wp.array(dtype=int), weight: wp.array(dtype=real),
-        gradient: wp.array2d(dtype=real), texels: wp.array2d(dtype=real),
-    ):  # fmt: skip
-        """Adjoint to one texel."""
-        t = first + wp.tid()
-        for c in range(texels.shape[1]):
-            texels[t, c] = real(0.0)
-        for n in range(list_first[t], list_first[t + 1]):
-            for c in range(texels.shape[1]):
-                texels[t, c] = texels[t, c] + weight[n] * gradient[listed[n], c]
-
-    return SimpleNamespace(
-        look_up=look_up, slopes=slopes, tilt=tilt, count_taps=count_taps, list_taps=list_taps, spread=spread, vec2=vec2
-    )
 
 
 def texture(
@@ -236,46 +61,11 @@ def texture(
     return blended((level, _WRAPS[wrap]), uv, *chain)
 
 
-def mip_chain(texels: Float[Tensor, "h w c"]) -> list[Float[Tensor, "h2 w2 c"]]:
-    """The picture and its halvings down to one texel: sides of n texels become floor(n / 2) (at least 1), as in OpenGL.
-
-    Each texel is the mean of the finer picture over its own area. Of an even side that is the mean of two texels, of an
-    odd one, n = 2 m + 1, of three: ((m - k) x_2k + m x_2k+1 + (k + 1) x_2k+2) / n. So every texel counts for as much
-    as any other and the mean of the picture stays what it is. Linear, with both derivatives. Guthe and Heckbert 2005,
-    Non-power-of-two mipmap creation (NVIDIA).
-
-    >>> [tuple(v.shape) for v in mip_chain(torch.zeros(4, 3, 1))]
-    [(4, 3, 1), (2, 1, 1), (1, 1, 1)]
-    >>> mip_chain(torch.tensor([[[0.0], [5.0], [0.0], [0.0], [10.0]]]))[1].flatten().tolist()
-    [2.0, 4.0]
-    """
-    chain = [texels]
-    while max(chain[-1].shape[:2]) > 1:
-        picture = chain[-1].permute(2, 0, 1)[None]
-        pairs = tuple(2 - side % 2 for side in picture.shape[2:])
-        if max(pairs) > 1:
-            picture = torch.nn.functional.avg_pool2d(picture, pairs)
-        for axis in (2, 3):
-            if pairs[axis - 2] == 1 and picture.shape[axis] > 1:
-                picture = _odd_halved(picture.transpose(axis, 3)).transpose(axis, 3)
-        chain.append(picture[0].permute(1, 2, 0).contiguous())
-    return chain
-
-
-def _odd_halved(rows: Tensor) -> Tensor:
-    """Rows (.., 2 m + 1) as (.., m), see `mip_chain`."""
-    size = rows.shape[-1]
-    half = size // 2
-    k = torch.arange(half, dtype=rows.dtype, device=rows.device)
-    ends = (half - k) * rows[..., :-1:2] + (k + 1) * rows[..., 2::2]
-    return (ends + half * rows[..., 1::2]) / size
-
-
 _Setting = tuple[int, int]
 
 
 def _value(setting: _Setting, texels: Tensor, uv: Tensor) -> tuple[Tensor, ...]:
-    kernels = _kernels(real_of(texels))
+    kernels = texture_kernels(real_of(texels))
     out = texels.new_empty(len(uv), texels.shape[2])
     dispatch(
         kernels.look_up, len(uv), [*setting, warp_view(texels), warp_view(uv, kernels.vec2), warp_view(out)], uv.device
@@ -283,26 +73,52 @@ def _value(setting: _Setting, texels: Tensor, uv: Tensor) -> tuple[Tensor, ...]:
     return (out,)
 
 
+_Taps = tuple[Tensor, Tensor, Tensor]
+"""`first` (texels + 1,): a texel's taps, from `first[t]` to `first[t + 1]` - 1, in the order of their points; the point
+and the weight of each."""
+
+
+def _counted(setting: _Setting, texels: Tensor, uv: Tensor) -> _Taps:
+    """By a counting sort, which is quick for one thread."""
+    kernels, (smooth, wrap) = texture_kernels(real_of(texels)), setting
+    height, width, _ = texels.shape
+    head = [smooth, wrap, wp.vec2i(height, width), warp_view(uv, kernels.vec2)]
+    count = torch.zeros(height * width, dtype=torch.int32, device=uv.device)
+    dispatch(kernels.count_taps, 1, [*head, warp_view(count)], uv.device)
+    first = torch.zeros(height * width + 1, dtype=torch.int32, device=uv.device)
+    torch.cumsum(count, 0, dtype=torch.int32, out=first[1:])
+    listed = torch.empty((1 + 3 * smooth) * len(uv), dtype=torch.int32, device=uv.device)
+    weight, following = texels.new_empty(len(listed)), first[:-1].clone()
+    dispatch(kernels.list_taps, 1, [*head, warp_view(following), warp_view(listed), warp_view(weight)], uv.device)
+    return first, listed, weight
+
+
+def _sorted(setting: _Setting, texels: Tensor, uv: Tensor) -> _Taps:
+    """The same to the bit by a stable sort, which is quick for thousands of threads: on CUDA."""
+    kernels, (smooth, wrap) = texture_kernels(real_of(texels)), setting
+    height, width, _ = texels.shape
+    taps = 1 + 3 * smooth
+    texel = torch.empty(len(uv), taps, dtype=torch.int32, device=uv.device)
+    weight = texels.new_empty(len(uv), taps)
+    head = [smooth, wrap, wp.vec2i(height, width), warp_view(uv, kernels.vec2)]
+    dispatch(kernels.point_taps, len(uv), [*head, warp_view(texel), warp_view(weight)], uv.device)
+    owner, order = torch.sort(texel.view(-1), stable=True)
+    ends = torch.arange(height * width + 1, dtype=torch.int32, device=uv.device)
+    first = torch.searchsorted(owner, ends, out_int32=True)
+    return first, (order // taps).to(torch.int32), weight.view(-1)[order]
+
+
 def _gradient(
     setting: _Setting, wanted: Sequence[bool], gradient: Tensor, texels: Tensor, uv: Tensor, _: Tensor
 ) -> tuple[Tensor | None, ...]:
-    kernels, (smooth, wrap) = _kernels(real_of(texels)), setting
-    height, width, channels = texels.shape
+    kernels, (smooth, wrap) = texture_kernels(real_of(texels)), setting
     places, given = warp_view(uv, kernels.vec2), warp_view(gradient)
     to_texels = to_uv = None
     if wanted[0]:
-        size, taps = wp.vec2i(height, width), 1 + 3 * smooth
-        count = torch.zeros(height * width, dtype=torch.int32, device=uv.device)
-        dispatch(kernels.count_taps, 1, [smooth, wrap, size, places, warp_view(count)], uv.device)
-        first = torch.zeros(height * width + 1, dtype=torch.int32, device=uv.device)
-        torch.cumsum(count, 0, dtype=torch.int32, out=first[1:])
-        listed = torch.empty(taps * len(uv), dtype=torch.int32, device=uv.device)
-        weight, following = texels.new_empty(taps * len(uv)), first[:-1].clone()
-        inputs = [smooth, wrap, size, places, warp_view(following), warp_view(listed), warp_view(weight)]
-        dispatch(kernels.list_taps, 1, inputs, uv.device)
+        taps = (_counted if uv.device.type == "cpu" else _sorted)(setting, texels, uv)
         to_texels = torch.empty_like(texels)
-        inputs = [warp_view(v) for v in (first, listed, weight, gradient, to_texels.view(-1, channels))]
-        dispatch(kernels.spread, height * width, inputs, uv.device)
+        inputs: list[Any] = [*(warp_view(v) for v in taps), given, warp_view(to_texels.view(-1, texels.shape[2]))]
+        dispatch(kernels.spread, to_texels.shape[0] * to_texels.shape[1], inputs, uv.device)
     if wanted[1]:
         to_uv = torch.zeros_like(uv)
         if smooth:
@@ -312,7 +128,7 @@ def _gradient(
 
 
 def _tangent(setting: _Setting, tangents: list[Tensor | None], texels: Tensor, uv: Tensor, value: Tensor) -> Tensor:
-    kernels, (changed, moved) = _kernels(real_of(texels)), tangents
+    kernels, (changed, moved) = texture_kernels(real_of(texels)), tangents
     out = torch.zeros_like(value) if changed is None else _value(setting, changed.contiguous(), uv)[0]
     if moved is not None and setting[0]:
         inputs = [warp_view(texels), *(warp_view(v.contiguous(), kernels.vec2) for v in (uv, moved)), warp_view(out)]

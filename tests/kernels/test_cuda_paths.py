@@ -24,7 +24,7 @@ from sharpvision.geometry.primitives import icosphere
 from sharpvision.kernels.closest_point import closest_points
 from sharpvision.kernels.dispatch import in_step
 from sharpvision.kernels.mesh_queries import distance_to_mesh, touching_boxes
-from sharpvision.kernels.texture import mip_chain
+from sharpvision.kernels.mip_chain import mip_chain
 from sharpvision.kernels.visibility import Occluders, visible
 from sharpvision.rendering import RenderSettings, Scene, example_scene, render
 from sharpvision.rendering.buffers import BufferName, Buffers

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
+from sharpvision.kernels.mip_chain import mip_chain
 from sharpvision.kernels.reference.texture import texture as twin
-from sharpvision.kernels.texture import Wrap, mip_chain, texture
+from sharpvision.kernels.texture import Wrap, _counted, _sorted, texture
 
 WRAPS: list[Wrap] = ["repeat", "clamp", "mirror"]
 
@@ -110,6 +111,17 @@ def test_threads_do_not_change_a_byte(monkeypatch: pytest.MonkeyPatch) -> None:
         value = texture(texels, uv)
         results.append((value.detach(), *torch.autograd.grad(value.square().sum(), (texels, uv))))
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+@pytest.mark.parametrize("wrap", [0, 1, 2])
+@pytest.mark.parametrize("smooth", [0, 1])
+def test_taps_are_listed_alike_for_a_cpu_and_for_cuda(wrap: int, smooth: int) -> None:
+    for count in (400, 1, 0):
+        for dtype in (torch.float32, torch.float64):
+            arguments = (smooth, wrap), picture(7, 5).to(dtype), places(count).to(dtype)
+            for ours, theirs in zip(_counted(*arguments), _sorted(*arguments), strict=True):
+                assert torch.equal(ours, theirs)
+                assert ours.dtype == theirs.dtype
 
 
 def test_no_points_and_no_texels() -> None:

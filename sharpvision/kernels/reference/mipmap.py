@@ -1,4 +1,4 @@
-"""Plain-torch twin of `kernels.texture.mip_chain`: each level a box filter of the last, by overlaps of intervals."""
+"""Plain-torch twin of `kernels.mip_chain.mip_chain`: each level a box filter of the last, by overlaps of intervals."""
 
 from __future__ import annotations
 
