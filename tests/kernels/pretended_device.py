@@ -20,7 +20,8 @@ from torch.utils._pytree import tree_leaves, tree_map
 from sharpvision.kernels import views
 
 CUDA = torch.device("cuda:0")
-_MAY_MIX = ("aten::index", "aten::index_put", "aten::index_put_", "aten::_index_put_impl_", "aten::copy_", "aten::set_")
+_INDEXED = ("aten::index", "aten::index_put", "aten::index_put_", "aten::_index_put_impl_")
+_MOVES = ("aten::copy_",)
 
 
 class Pretended(Tensor):
@@ -60,9 +61,10 @@ class Pretended(Tensor):
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         tensors = [v for v in tree_leaves((args, kwargs)) if isinstance(v, Tensor)]
-        # Forward mode makes tensors of nothing but zeros by itself, on what it takes for the device.
-        mixed = [v for v in tensors if not isinstance(v, Pretended) and v.dim() and not v._is_zerotensor()]
-        if mixed and func._schema.name not in _MAY_MIX:
+        # Indices may be the CPU's. Forward mode makes tensors of zeros by itself, on what it takes for the device.
+        bound = tree_leaves((args[0], args[2:], kwargs)) if func._schema.name in _INDEXED else tensors
+        mixed = [v for v in bound if isinstance(v, Tensor) and not isinstance(v, Pretended) and v.dim()]
+        if any(not v._is_zerotensor() for v in mixed) and func._schema.name not in _MOVES:
             shapes = [(tuple(v.shape), "cuda" if isinstance(v, Pretended) else "cpu") for v in tensors]
             raise RuntimeError(f"Expected all tensors to be on the same device: {func} of {shapes}")
         owner = {id(v.held): v for v in tensors if isinstance(v, Pretended)}

@@ -15,18 +15,20 @@ from pretended_device import Pretended, held, moved, pretend_device, pretended
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-from sharpvision.cameras import View
+from sharpvision.cameras import BrownConrady, Camera, Fisheye, Orthographic, Rational, View
 from sharpvision.core.vectors import unit
 from sharpvision.data.scene_file import read_scene
 from sharpvision.geometry.edges import edges_of
 from sharpvision.geometry.mesh import area_weighted_normals
 from sharpvision.geometry.primitives import icosphere
+from sharpvision.illumination import Ambient, Directional, Led, Point, SphericalHarmonics
 from sharpvision.kernels.closest_point import closest_points
 from sharpvision.kernels.dispatch import in_step
 from sharpvision.kernels.mesh_queries import distance_to_mesh, touching_boxes
 from sharpvision.kernels.mip_chain import mip_chain
 from sharpvision.kernels.visibility import Occluders, visible
-from sharpvision.rendering import RenderSettings, Scene, example_scene, render
+from sharpvision.materials import GGX, Lambert, Material, MetallicRoughness, OrenNayar, VertexColor
+from sharpvision.rendering import RenderSettings, Scene, Shape, example_scene, render
 from sharpvision.rendering.buffers import BufferName, Buffers
 from sharpvision.rendering.settings import Mode
 
@@ -81,6 +83,64 @@ def test_several_views_and_modes(mode: Mode, dtype: torch.dtype, monkeypatch: py
     torch.testing.assert_close(on_cpu(found["image"]), expected["image"].detach(), atol=1e-5, rtol=1e-4)
     for name, slope in slopes.items():
         assert float((on_cpu(gradients[name]) - slope).norm()) <= 1e-3 * float(slope.norm()) + 1e-6
+
+
+K = torch.tensor([[14.0, 0, 8], [0, 14, 6], [0, 0, 1]])
+CAMERAS: dict[str, Camera] = {
+    "orthographic": Orthographic(torch.tensor(5.0), torch.tensor([8.0, 6.0])),
+    "brown_conrady": BrownConrady(K, torch.tensor([0.05, -0.02, 0.01, 0.0, 0.002])),
+    "rational": Rational(K, torch.full((8,), 0.01)),
+    "fisheye": Fisheye(K, torch.tensor([0.02, -0.01, 0.0, 0.003])),
+}
+
+
+@pytest.mark.parametrize("name", CAMERAS)
+def test_cameras(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene, view = example_scene(size=(12, 16))
+    view = View(CAMERAS[name], view.world_to_camera, 12, 16)
+    pixels = torch.rand(20, 2, generator=torch.Generator().manual_seed(0)) * 10
+    there = copy.deepcopy(scene), copy.deepcopy(view)
+    expected, slopes = rendered(scene, view, RenderSettings())
+    ray = view.camera.unproject(pixels, torch.full((20,), 2.0))
+    pretend_device(monkeypatch)
+    found, gradients = rendered(*(moved(v) for v in there), RenderSettings())  # type: ignore[arg-type]
+    torch.testing.assert_close(on_cpu(found["image"]), expected["image"].detach(), atol=1e-5, rtol=1e-4)
+    for key, slope in slopes.items():
+        assert float((on_cpu(gradients[key]) - slope).norm()) <= 1e-3 * float(slope.norm()) + 1e-5, key
+    again = there[1].camera.unproject(pretended(pixels), pretended(torch.full((20,), 2.0)))
+    torch.testing.assert_close(on_cpu(again), ray.detach(), atol=1e-5, rtol=1e-4)
+
+
+MATERIALS: dict[str, Callable[[], Material]] = {
+    "ggx": lambda: GGX(torch.tensor(0.3), torch.full((3,), 0.1)),
+    "metallic_roughness": lambda: MetallicRoughness(torch.full((3,), 0.5), torch.tensor(0.4), torch.tensor(0.5)),
+    "oren_nayar": lambda: OrenNayar(torch.full((3,), 0.5), torch.tensor(0.2)),
+    "vertex_color": lambda: Lambert(VertexColor()),
+}
+
+
+@pytest.mark.parametrize("shadows", [False, True])
+@pytest.mark.parametrize("name", MATERIALS)
+def test_materials_and_lights(name: str, shadows: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    g = torch.Generator().manual_seed(0)
+    mesh = icosphere(subdivisions=2)
+    mesh = replace(mesh, vertex_colors=torch.rand(len(mesh.vertices), 3, generator=g))
+    place, white = torch.tensor([1.0, 2.0, 2.0]), torch.ones(3)
+    lights: dict[str, nn.Module] = {
+        "sun": Directional(place, white), "lamp": Point(place, white),
+        "led": Led(place, -place, torch.tensor(2.0), white),
+    }  # fmt: skip
+    if name != "oren_nayar":
+        lights |= {"sky": SphericalHarmonics(torch.rand(16, 3, generator=g)), "even": Ambient(white)}
+    scene = Scene({"ball": Shape(mesh, MATERIALS[name]()), "other": Shape(icosphere(0.3), Lambert(white))}, lights)
+    _, view = example_scene(size=(12, 16))
+    there, settings = (copy.deepcopy(scene), copy.deepcopy(view)), RenderSettings(shadows=shadows)
+    expected, slopes = rendered(scene, view, settings)
+    pretend_device(monkeypatch)
+    found, gradients = rendered(*(moved(v) for v in there), settings)  # type: ignore[arg-type]
+    torch.testing.assert_close(on_cpu(found["image"]), expected["image"].detach(), atol=1e-5, rtol=1e-4)
+    for key, slope in slopes.items():
+        assert float((on_cpu(gradients[key]) - slope).norm()) <= 1e-3 * float(slope.norm()) + 1e-5, key
 
 
 def test_forward_mode(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +210,15 @@ def test_what_the_device_would_refuse_is_refused(monkeypatch: pytest.MonkeyPatch
     assert there.to("cpu").device.type == there.cpu().device.type == "cpu"
     assert held(there * torch.tensor(2.0)).tolist() == [2, 2, 2]
     assert held(there[torch.tensor([0, 2])]).tolist() == [1, 1]
-    for mixed in (lambda: there + torch.ones(3), lambda: torch.cat([there, torch.ones(1)]), lambda: there.numpy()):
+    index = pretended(torch.tensor([0, 2]))
+    for mixed in (
+        lambda: there + torch.ones(3),
+        lambda: torch.cat([there, torch.ones(1)]),
+        lambda: there.numpy(),
+        lambda: torch.ones(3)[index],
+        lambda: there.index_put((index,), torch.ones(2)),
+        lambda: torch.where(there > 0, torch.ones(3), 0.0),
+    ):
         with pytest.raises((RuntimeError, TypeError)):
             mixed()
 
