@@ -88,6 +88,9 @@ class View(nn.Module):
     def batch_shape(self) -> torch.Size:
         """() for one view, (B,) for several."""
         with torch.no_grad():
+            maps = self._maps()
+            if maps is not None:
+                return torch.broadcast_shapes(maps[0].shape[:-2], maps[1].shape[:-2])
             pose = self.world_to_camera
             cameras = self.camera.projected(pose.translation[..., None, :], 1.0).shape[:-2]
             return torch.broadcast_shapes(cameras, pose.rotation.shape[:-1], pose.scale_raw.shape)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sharpvision.kernels.batch import Batch
 from sharpvision.kernels.dispatch import real_of
-from sharpvision.kernels.gather import CornerValues, Groups, gathered, groups_of, scattered
+from sharpvision.kernels.gather import CornerValues, Groups, Sum, gathered, groups_of, scattered
 from sharpvision.kernels.raster_types import Points
 from sharpvision.kernels.views import warp_view
 
@@ -39,12 +39,16 @@ class FacePoints:
             warp_view(projected, vec4),
         ]  # fmt: skip
 
-    def summed(self, rows: Tensor, corners: CornerValues, count: int) -> Tensor:
-        """Sums (count, 4 W) of the groups' rows (3 G, 4 W) at the rows that corners have."""
-        if rows.device.type == "cpu":
-            return scattered(rows, self.groups, corners, count)
-        return gathered(rows, self.groups, corners, self.batch, count)
+    @property
+    def coordinates(self) -> CornerValues:
+        """The rows of `projected` that corners have."""
+        return CornerValues(self.batch.faces, self.batch.row_offset)
 
-    def to_coordinates(self, rows: Tensor, count: int) -> Tensor:
-        """Sums (count, 4) of the groups' rows (3 G, 4) at those of `projected`."""
-        return self.summed(rows, CornerValues(self.batch.faces, self.batch.row_offset), count)
+    def sums(self, wanted: dict[int, Sum]) -> dict[int, Tensor]:
+        """Sums (count, 4 W) of the groups' rows, by the same keys."""
+        parts = [*wanted.values()]
+        if parts and parts[0][0].device.type == "cpu":
+            found = scattered(parts, self.groups)
+        else:
+            found = [gathered(rows, self.groups, corners, self.batch, count) for rows, corners, count in parts]
+        return dict(zip(wanted, found, strict=True))

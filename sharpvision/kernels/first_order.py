@@ -108,6 +108,8 @@ def first_order(
     never_entered(Derivative.forward, Derivative.vmap, Result.forward, Result.backward, Result.jvp, Result.vmap)
 
     def eager(setting: Any, *inputs: Tensor) -> Tensor:
+        if not torch._C._are_functorch_transforms_active():
+            setting = _Bare(setting)
         result: Tensor = Result.apply(setting, *inputs)[0]
         return result
 
@@ -119,8 +121,19 @@ def first_order(
     return operation
 
 
+class _Bare:
+    """A setting given outside of transformations: nothing in it is wrapped, which takes time to find out."""
+
+    __slots__ = ("setting",)
+
+    def __init__(self, setting: Any) -> None:
+        self.setting = setting
+
+
 def bare(setting: Any) -> Any:
     """The same without the wrappers of `torch.func` around tensors made inside a transformation; itself if none is."""
+    if isinstance(setting, _Bare):
+        return setting.setting
     if isinstance(setting, Tensor):
         while torch._C._functorch.is_functorch_wrapped_tensor(setting):
             if torch._C._functorch.is_batchedtensor(setting):

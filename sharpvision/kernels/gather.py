@@ -5,6 +5,7 @@ A *group* is an entry that holds points. A kernel that runs over groups leaves w
 costs ten times as much on a large mesh. On CUDA every vertex of every view asks the faces around it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import SimpleNamespace
@@ -161,13 +162,14 @@ def _kernels(real: type) -> SimpleNamespace:
         out: wp.array2d(dtype=vec4),
     ): ...  # fmt: skip
 
-    @wp.kernel(module=module, enable_backward=False)
-    def scatter(
-        first: int, face: wp.array(dtype=int), view: wp.array(dtype=int), offset: wp.array(dtype=int),
+    @wp.func
+    def add_rows(
+        w: int, face: wp.array(dtype=int), view: wp.array(dtype=int), offset: wp.array(dtype=int),
         faces: wp.array(dtype=wp.vec3i), rows: wp.array2d(dtype=vec4), out: wp.array2d(dtype=vec4),
     ):  # fmt: skip
-        """All groups one after the other, for column `first` of four."""
-        w = first + wp.tid()
+        """All groups one after the other, for column w of four."""
+        for r in range(out.shape[0]):
+            out[r, w] = vec4()
         for g in range(face.shape[0]):
             t = faces[face[g]]
             shift = offset[view[g]]
@@ -175,6 +177,20 @@ def _kernels(real: type) -> SimpleNamespace:
             for k in range(3):
                 r = t[k] + shift
                 out[r, w] = out[r, w] + rows[3 * g + k, w]
+
+    @wp.kernel(module=module, enable_backward=False)
+    def scatter(
+        first: int, face: wp.array(dtype=int), view: wp.array(dtype=int), offset: wp.array(dtype=int),
+        faces: wp.array(dtype=wp.vec3i), rows: wp.array2d(dtype=vec4), out: wp.array2d(dtype=vec4),
+        other_offset: wp.array(dtype=int), other_faces: wp.array(dtype=wp.vec3i), other_rows: wp.array2d(dtype=vec4),
+        other_out: wp.array2d(dtype=vec4),
+    ):  # fmt: skip
+        """An item is four columns, of `rows` or, after these, of `other_rows`."""
+        i = first + wp.tid()
+        if i < rows.shape[1]:
+            add_rows(i, face, view, offset, faces, rows, out)
+        else:
+            add_rows(i - rows.shape[1], face, view, other_offset, other_faces, other_rows, other_out)
 
     return SimpleNamespace(gather=gather, scatter=scatter)
 
@@ -199,21 +215,30 @@ class CornerValues:
         return [warp_view(self.offset), warp_view(self.faces, wp.vec3i)]
 
 
-def scattered(rows: Tensor, groups: Groups, corners: CornerValues, count: int) -> Tensor:
-    """Sums (count, 4 W) of the groups' rows (3 G, 4 W) at the corners' rows: one thread for each four columns."""
-    real, width = real_of(rows), rows.shape[1] // 4
-    vec4 = wp.types.vector(4, real)
-    out = rows.new_zeros(count, rows.shape[1])
-    inputs = [
-        warp_view(groups.face), warp_view(groups.view), *corners.views(), warp_view(rows.view(-1, width, 4), vec4),
-        warp_view(out.view(-1, width, 4), vec4),
-    ]  # fmt: skip
-    dispatch(_kernels(real).scatter, width, inputs, rows.device, band_items=1)
-    return out
+Sum = tuple[Tensor, CornerValues, int]
+"""Rows (3 G, 4 W) of the groups, the rows that their corners have in the sums, and how many sums there are."""
+
+
+def scattered(sums: Sequence[Sum], groups: Groups) -> list[Tensor]:
+    """Sums (count, 4 W) of the groups' rows at the corners' rows: one thread for each four columns."""
+    found = [rows.new_empty(count, rows.shape[1]) for rows, _, count in sums]
+    for first in range(0, len(sums), 2):
+        pair = [*zip(sums[first : first + 2], found[first : first + 2], strict=True)]
+        real, vec4 = real_of(found[first]), wp.types.vector(4, real_of(found[first]))
+        inputs, items = [warp_view(groups.face), warp_view(groups.view)], 0
+        for (rows, corners, count), out in pair:
+            width = rows.shape[1] // 4
+            wide = warp_view(rows.view(-1, width, 4), vec4), warp_view(out.view(count, width, 4), vec4)
+            inputs += [*corners.views(), *wide]
+            items += width
+        if len(pair) == 1:
+            inputs += inputs[2:]
+        dispatch(_kernels(real).scatter, items, inputs, found[first].device, band_items=1)
+    return found
 
 
 def gathered(rows: Tensor, groups: Groups, corners: CornerValues, batch: Batch, count: int) -> Tensor:
-    """The same as `scattered` with one thread for each row of the result, in the order of faces, then of entries.
+    """As a sum of `scattered`, with one thread for each row of the result, in the order of faces, then of entries.
 
     Raises `ValueError` where the views' offsets differ and descend.
     """

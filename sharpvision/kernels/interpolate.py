@@ -235,10 +235,9 @@ def _gradient(
         warp_view(of_projected, wp.types.vector(4, real)),
     ]  # fmt: skip
     in_few_bands(_kernels(real).pull, groups, inputs, projected.device)
-    return (
-        place.to_coordinates(of_projected, len(projected)) if wanted[0] else None,
-        place.summed(of_values, corners, len(attributes))[:, :columns] if wanted[1] else None,
-    )
+    sums = {0: (of_projected, place.coordinates, len(projected)), 1: (of_values, corners, len(attributes))}
+    found = place.sums({i: s for i, s in sums.items() if wanted[i]})
+    return found.get(0), found[1][:, :columns] if 1 in found else None
 
 
 def _tangent(

@@ -112,13 +112,11 @@ def _gradient(
     ]  # fmt: skip
     in_few_bands(kernels.pull, len(groups), arguments, device)
     found: list[Tensor | None] = [None] * 5
-    if wanted[0]:
-        found[0] = place.to_coordinates(rows[0], len(projected))
-    if wanted[1]:
-        found[1] = place.summed(rows[1], corners, len(normals))[:, :3]
-    if wanted[2]:
-        places = CornerValues.of(place.batch.faces, None, place.batch)
-        found[2] = place.summed(rows[2], places, len(vertices))[:, :3]
+    owners = [place.coordinates, corners, CornerValues.of(place.batch.faces, None, place.batch)]
+    counts = [len(projected), len(normals), len(vertices)]
+    sums = {i: (rows[i], owners[i], counts[i]) for i in range(3) if wanted[i]}
+    for i, total in place.sums(sums).items():
+        found[i] = total[:, :3] if i else total
     if wanted[3] or wanted[4]:
         sums = sums_by_owner(rest, groups.view, len(eyes))
         found[3], found[4] = sums[:, :4], sums[:, 4:].sum(0)

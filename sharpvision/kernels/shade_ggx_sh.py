@@ -125,13 +125,11 @@ def _of_shape(
     outputs = [*(warp_view(r, vec4) for r in rows), warp_view(of_eyes, vec4)]
     in_few_bands(_kernels(setting, inputs[5]).pull, len(groups), [*arguments, *outputs], projected.device)
     found: list[Tensor | None] = [None] * 4
-    if wanted[0]:
-        found[0] = place.to_coordinates(rows[0], len(projected))
-    if wanted[1]:
-        found[1] = place.summed(rows[1], corners, len(normals))[:, :3]
-    if wanted[2]:
-        places = CornerValues.of(place.batch.faces, None, place.batch)
-        found[2] = place.summed(rows[2], places, len(vertices))[:, :3]
+    owners = [place.coordinates, corners, CornerValues.of(place.batch.faces, None, place.batch)]
+    counts = [len(projected), len(normals), len(vertices)]
+    sums = {i: (rows[i], owners[i], counts[i]) for i in range(3) if wanted[i]}
+    for i, total in place.sums(sums).items():
+        found[i] = total[:, :3] if i else total
     if wanted[3]:
         found[3] = sums_by_owner(of_eyes, groups.view, len(eyes))
     return found

@@ -62,8 +62,7 @@ def _drawn(context: _Context, window: Window, views: int) -> Buffers:
     """The buffers of the views in a context."""
     settings, topology, places = context.settings, context.topology, plain_values(context.projected)
     with torch.no_grad(), outside_transforms():
-        size = {"views": views, "height": window.rows, "width": context.view.width}
-        context.batch = Batch.of_one_mesh(topology.faces, topology.vertices, **size)
+        context.batch = topology.batch(views, window.rows, context.view.width)
         raster = rasterize(places, context.batch, settings.near, topology.edges)
         layouts = [plan(places, context.batch, raster, topology.edges, s) for s in _plans(settings)]
     wanted: dict[str, Tensor] = {}

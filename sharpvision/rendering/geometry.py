@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from sharpvision.geometry.edges import edges_of
+from sharpvision.kernels.batch import Batch
 from sharpvision.kernels.corners import Corners, corners_of
 from sharpvision.kernels.normals import vertex_normals
 from sharpvision.kernels.plain_values import outside_transforms, plain_values
@@ -33,6 +34,16 @@ class SceneTopology:
     corners: Corners
     normal_corners: Corners
     edges: MeshEdges
+    batches: dict[tuple[int, int, int], Batch] = field(default_factory=dict, init=False)
+    """What `batch` made."""
+
+    def batch(self, views: int, height: int, width: int) -> Batch:
+        """So many views of the scene, in images of this size; the last one asked for is kept."""
+        size = views, height, width
+        if size not in self.batches:
+            self.batches.clear()
+            self.batches[size] = Batch.of_one_mesh(self.faces, self.vertices, views=views, height=height, width=width)
+        return self.batches[size]
 
 
 @dataclass(frozen=True, eq=False)

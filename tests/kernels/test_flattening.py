@@ -58,7 +58,15 @@ def test_one_kind_or_the_other() -> None:
     assert [f.name for f in fields(Scene)] == list(layout.names)
 
 
-@pytest.mark.parametrize("annotation", [str, list[int], Any, Callable[[int], Tensor], None])
+@pytest.mark.parametrize("value", [None, torch.ones(2)])
+def test_something_or_nothing(value: Tensor | None) -> None:
+    layout = Layout.of(tuple[Tensor | None, int])
+    flat = layout.take_apart((value, 5))
+    assert flat[1] == [int(value is None), 5]
+    assert layout.put_together(flat) == (value, 5)
+
+
+@pytest.mark.parametrize("annotation", [str, list[int], Any, Callable[[int], Tensor]])
 def test_what_has_no_parts_is_refused(annotation: Any) -> None:
     with pytest.raises(TypeError, match="expected an annotation that can be flattened"):
         Layout.of(annotation)

@@ -177,9 +177,11 @@ def test_rows_are_summed_alike_by_one_thread_and_by_one_for_each_vertex() -> Non
         rows = torch.randn(3 * len(groups), 8, dtype=DOUBLE)
         offset = batch.row_offset if own else torch.zeros_like(batch.row_offset)
         corners = CornerValues.of(batch.faces, offset, batch)
-        serial = scattered(rows, groups, corners, len(projected))
-        torch.testing.assert_close(serial, gathered(rows, groups, corners, batch, len(projected)))
-        assert bool((serial != 0).any())
+        for columns in ([8], [8, 4], [4, 8, 4]):
+            sums = [(rows[:, :n].contiguous(), corners, len(projected)) for n in columns]
+            for serial, (own, *_) in zip(scattered(sums, groups), sums, strict=True):
+                torch.testing.assert_close(serial, gathered(own, groups, corners, batch, len(projected)))
+                assert bool((serial != 0).any())
 
 
 def test_threads_do_not_change_a_byte(monkeypatch: pytest.MonkeyPatch) -> None:
