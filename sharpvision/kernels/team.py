@@ -25,9 +25,10 @@ from sharpvision.kernels.launch import compiling, start_warp
 
 start_warp()
 
-# Words of 8 bytes that the threads share: whether there is work, how many are at it, the next band, each on a cache
-# line of its own as they are written often; then the work itself. Snippets below name them.
-OPEN, ACTIVE, NEXT, CODE, ARGUMENTS, SIZE, ITEMS, BAND, BOUNDS, LOOKS, YIELD = 0, 8, 16, 24, 25, 26, 27, 28, 29, 32, 33
+# Words of 8 bytes that the threads share: whether there is work, how many are at it, how many bands are taken (by all,
+# and by helpers), on cache lines of their own as they are written often; then the work itself. Snippets below name them.
+OPEN, ACTIVE, NEXT, UPPER, CODE, ARGUMENTS, SIZE, ITEMS, BAND, BOUNDS = 0, 8, 16, 17, 24, 25, 26, 27, 28, 29
+LOOKS, YIELD = 32, 33
 _WORDS = 40
 _WORK = Struct("=5q24s")
 """Words `CODE` to `BOUNDS` + 2."""
@@ -40,16 +41,20 @@ _SHARE = """
     long long* team = (long long*)memory;
     typedef void (*code_t)(void*, void*);
     typedef void (*yield_t)();
-    auto share = [team]() {
+    auto share = [team](bool caller) {
         alignas(16) unsigned long long copy[512];
         unsigned long long bounds[3];
         const unsigned long long* arguments = (const unsigned long long*)team[ARGUMENTS];
         const long long words = (team[SIZE] + 7) / 8, items = team[ITEMS], band = team[BAND];
+        const long long bands = (items + band - 1) / band;
         bool copied = false;
-        for (;;) {
-            const long long first = __atomic_fetch_add(team + NEXT, 1, __ATOMIC_SEQ_CST) * band;
-            if (first >= items)
+        for (long long own = 0;; ++own) {
+            if (__atomic_fetch_add(team + NEXT, 1, __ATOMIC_SEQ_CST) >= bands)
                 break;
+            // The caller goes up from the first band, the others down from the last one: what a thread has left in its
+            // cache is, for the most part, what it needs in the next kernel.
+            const long long index = caller ? own : bands - 1 - __atomic_fetch_add(team + UPPER, 1, __ATOMIC_SEQ_CST);
+            const long long first = index * band;
             if (!copied) {
                 for (long long i = 0; i < words; ++i) copy[i] = arguments[i];
                 for (long long i = 0; i < 3; ++i) bounds[i] = (unsigned long long)team[BOUNDS + i];
@@ -65,9 +70,10 @@ _SHARE = """
     auto give_way = [team]() { if (team[YIELD]) ((yield_t)team[YIELD])(); };
 """
 _RUN = """
+    __atomic_store_n(team + UPPER, 0, __ATOMIC_SEQ_CST);
     __atomic_store_n(team + NEXT, 0, __ATOMIC_SEQ_CST);
     __atomic_store_n(team + OPEN, 1, __ATOMIC_SEQ_CST);
-    share();
+    share(true);
     __atomic_store_n(team + OPEN, 0, __ATOMIC_SEQ_CST);
     // Whoever counted itself in before the gate closed may still be at work, or about to see that it is closed.
     for (long long looks = 1; __atomic_load_n(team + ACTIVE, __ATOMIC_SEQ_CST) != 0; ++looks)
@@ -80,7 +86,7 @@ _HELP = """
             __atomic_fetch_add(team + ACTIVE, 1, __ATOMIC_SEQ_CST);
             // The caller reads the count after it closes the gate: either it sees this thread or this sees the gate.
             if (__atomic_load_n(team + OPEN, __ATOMIC_SEQ_CST) != 0) {
-                share();
+                share(false);
                 looks = 0;
             }
             __atomic_fetch_add(team + ACTIVE, -1, __ATOMIC_SEQ_CST);
