@@ -103,7 +103,8 @@ def _kernels(real: type, channels: int) -> SimpleNamespace:
             if s >= 0:
                 d_radiance[s] = gradient[i]
             elif s == -1:
-                ground = gradient[i]
+                if rows > 0:
+                    ground = gradient[i]
             else:
                 g = gradient[i]
                 q = -2 - s

@@ -1,8 +1,8 @@
 """Threads that wait in machine code for their share of a kernel.
 
 To wake a thread through Python costs a tenth of a millisecond, as much as many kernels of a render take. So the threads
-of a team do not sleep between kernels that follow each other: they look for work for some hundred microseconds, giving
-way to other threads, before they go to sleep. The caller takes bands like everyone else and is done when all bands are,
+of a team do not sleep between kernels that follow each other: they look for work for a millisecond, giving way to
+other threads, before they go to sleep. The caller takes bands like everyone else and is done when all bands are,
 so a thread that sleeps or is late costs nothing but its help.
 """
 
@@ -34,8 +34,8 @@ _WORK = Struct("=5q24s")
 """Words `CODE` to `BOUNDS` + 2."""
 LARGEST = 4096
 """Bytes of arguments that a thread can copy: it numbers the first item of its band in a copy of its own."""
-_LOOKS = 2000
-"""Looks for work before a thread goes to sleep; every eighth gives way."""
+_LOOKS = 16000
+"""Looks for work before a thread goes to sleep, about a millisecond; every eighth gives way."""
 
 _SHARE = """
     long long* team = (long long*)memory;
