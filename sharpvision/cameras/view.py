@@ -16,7 +16,7 @@ from sharpvision.cameras.orthographic import Orthographic
 from sharpvision.cameras.pinhole import Pinhole
 from sharpvision.core.pose import Pose
 from sharpvision.core.vectors import unit
-from sharpvision.kernels.projected_rows import projected_rows
+from sharpvision.kernels.projected_rows import joined, rows_by
 
 
 class View(nn.Module):
@@ -62,11 +62,11 @@ class View(nn.Module):
     def projected(self, points: Float[Tensor, "*#batch n 3"], near: float) -> Float[Tensor, "*batch n 4"]:
         """Projected coordinates (x w, y w, q, w) of points of the world, see `Camera.projected`."""
         maps = self._maps() if points.dim() == 2 else None
-        if maps is None or maps[0].dtype != points.dtype:
+        if maps is None or maps.dtype != points.dtype:
             return self.camera.projected(self.world_to_camera(points), near)
-        return projected_rows(points, *maps)
+        return rows_by(points, maps)
 
-    def _maps(self) -> tuple[Tensor, Tensor] | None:
+    def _maps(self) -> Tensor | None:
         """Affine maps into the camera's frame and to its rows; None where a lens bends the second. Those without
         derivative are made again only where a number has changed."""
         own = (*self.world_to_camera.parameters(), *self.camera.parameters())
@@ -80,7 +80,7 @@ class View(nn.Module):
         if kept is not None and fixed and kept[0] == numbers:
             return kept[1]  # type: ignore[no-any-return]
         rows = self.camera.rows()
-        maps = None if rows is None else (self.world_to_camera.rows, rows)
+        maps = None if rows is None else joined(self.world_to_camera.rows, rows)
         self.__dict__["_kept_maps"] = (numbers, maps) if fixed else None
         return maps
 
@@ -90,7 +90,7 @@ class View(nn.Module):
         with torch.no_grad():
             maps = self._maps()
             if maps is not None:
-                return torch.broadcast_shapes(maps[0].shape[:-2], maps[1].shape[:-2])
+                return maps.shape[:-2]
             pose = self.world_to_camera
             cameras = self.camera.projected(pose.translation[..., None, :], 1.0).shape[:-2]
             return torch.broadcast_shapes(cameras, pose.rotation.shape[:-1], pose.scale_raw.shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import warp as wp
@@ -22,6 +22,8 @@ class FacePoints:
     points: Points
     batch: Batch
     damped: bool
+    kept: dict[str, Any] = field(default_factory=dict)
+    """What `views` made: value and derivative ask for the same."""
 
     @property
     def groups(self) -> Groups:
@@ -32,12 +34,13 @@ class FacePoints:
         """First arguments of the kernels."""
         p, groups, real = self.points, self.groups, real_of(projected)
         vec2, vec4 = wp.types.vector(2, real), wp.types.vector(4, real)
-        return [
-            int(self.damped), warp_view(groups.first), warp_view(groups.count), warp_view(groups.face),
-            warp_view(groups.view), warp_view(p.position, vec2), warp_view(p.moves), warp_view(p.edge),
-            warp_view(p.along), warp_view(self.batch.row_offset), warp_view(self.batch.faces, wp.vec3i),
-            warp_view(projected, vec4),
-        ]  # fmt: skip
+        if not self.kept:
+            self.kept["fixed"] = [
+                int(self.damped), warp_view(groups.first), warp_view(groups.count), warp_view(groups.face),
+                warp_view(groups.view), warp_view(p.position, vec2), warp_view(p.moves), warp_view(p.edge),
+                warp_view(p.along), warp_view(self.batch.row_offset), warp_view(self.batch.faces, wp.vec3i),
+            ]  # fmt: skip
+        return [*self.kept["fixed"], warp_view(projected, vec4)]
 
     @property
     def coordinates(self) -> CornerValues:

@@ -88,6 +88,11 @@ def ggx_kernels(real: type, channels: int) -> SimpleNamespace:
                 e[i] = lobe[4 + i] * (q * (f0 + (one - f0) * fresnel) + lobe[4 + 2 * count + i] * base)
             out[p] = e
 
+    @wp.func
+    def write_rows(start: int, values: mat33, out: wp.array(dtype=vec4)):
+        for i in range(3):
+            out[start + i] = vec4(values[i, 0], values[i, 1], values[i, 2], zero)
+
     @wp.kernel(module=module, enable_backward=False)
     def pull(
         first: int, damped: int, group_first: wp.array(dtype=int), group_count: wp.array(dtype=int),
@@ -107,12 +112,8 @@ def ggx_kernels(real: type, channels: int) -> SimpleNamespace:
         f = face[g]
         s = faces[f]
         a, b, c = local_corners(projected, s, row_offset[v], origin)
-        e0 = wp.cross(b, c)
-        e1 = wp.cross(c, a)
-        e2 = wp.cross(a, b)
-        t = normal_faces[f]
-        shift = normal_offset[v]
-        n0, n1, n2 = corner_values(normals, t, shift)
+        e0, e1, e2 = wp.cross(b, c), wp.cross(c, a), wp.cross(a, b)
+        n0, n1, n2 = corner_values(normals, normal_faces[f], normal_offset[v])
         x0, x1, x2 = corner_values(vertices, s, 0)
         factor = one
         if damped != 0:
@@ -180,9 +181,8 @@ def ggx_kernels(real: type, channels: int) -> SimpleNamespace:
         of_projected[j] = pulled(wp.cross(b, moments[2]) + wp.cross(moments[1], c), origin)
         of_projected[j + 1] = pulled(wp.cross(c, moments[0]) + wp.cross(moments[2], a), origin)
         of_projected[j + 2] = pulled(wp.cross(a, moments[1]) + wp.cross(moments[0], b), origin)
-        for i in range(3):
-            of_normals[j + i] = vec4(to_normals[i, 0], to_normals[i, 1], to_normals[i, 2], zero)
-            of_vertices[j + i] = vec4(to_places[i, 0], to_places[i, 1], to_places[i, 2], zero)
+        write_rows(j, to_normals, of_normals)
+        write_rows(j, to_places, of_vertices)
         for i in range(4):
             of_rest[g, i] = of_eye[i]
         for i in range(3):

@@ -88,9 +88,18 @@ def projected_rows(
     >>> projected_rows(torch.tensor([[1.0, 2.0, 3.0]]), frame, rows).tolist()
     [[1.0, 2.0, 3.0, 1.0]]
     """
+    return rows_by(points, joined(frame, rows))
+
+
+def joined(frame: Float[Tensor, "*batch 4 3"], rows: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 8 4"]:
+    """Both maps of `projected_rows` as one tensor, for `rows_by`."""
     batch = torch.broadcast_shapes(frame.shape[:-2], rows.shape[:-2])
-    maps = torch.cat([torch.nn.functional.pad(frame, (0, 1)).expand(*batch, 4, 4), rows.expand(*batch, 4, 4)], -2)
-    return _operation((), points, maps).view(*batch, len(points), 4)
+    return torch.cat([torch.nn.functional.pad(frame, (0, 1)).expand(*batch, 4, 4), rows.expand(*batch, 4, 4)], -2)
+
+
+def rows_by(points: Float[Tensor, "n 3"], maps: Float[Tensor, "*batch 8 4"]) -> Float[Tensor, "*batch n 4"]:
+    """`projected_rows` by maps that are `joined`."""
+    return _operation((), points, maps).view(*maps.shape[:-2], len(points), 4)
 
 
 _Setting = tuple[()]

@@ -66,6 +66,7 @@ class Answers:
 
 @cache
 def _kernels(real: type) -> SimpleNamespace:
+    vec2 = wp.types.vector(2, real)
     vec3 = wp.types.vector(3, real)
     vec4 = wp.types.vector(4, real)
     module = kernel_module(__name__, real)
@@ -175,6 +176,39 @@ def _kernels(real: type) -> SimpleNamespace:
                     found = -1
             out.inner[n] = found
 
+    @wp.func
+    def pixels_near(
+        start: int, stop: int, bounds: wp.vec4i, box: vec4, centre: vec2, half_tile: real, pixels: PixelPieces
+    ) -> wp.vec4i:  # fmt: skip
+        """Of pixels `start` to `stop` - 1 those to test against a face with this box: the first, the end, how many to
+        skip at the end of a row, and where the first row ends (-1: none is skipped)."""
+        p = int(start)
+        last = int(stop)
+        if real(bounds[0]) - centre[0] > box[2] or real(bounds[2] + 1) - centre[0] < box[0]:
+            last = start
+        if real(bounds[1]) - centre[1] > box[3] or real(bounds[3] + 1) - centre[1] < box[1]:
+            last = start
+        skip = int(0)
+        row_stop = int(-1)
+        side = int(half_tile + half_tile)
+        if last - start == side * side:  # a full tile: straight to the box's rows and columns
+            x0 = wp.max(int(wp.ceil(box[0] + half_tile - real(0.5))), 0)
+            x1 = wp.min(int(wp.floor(box[2] + half_tile + real(0.5))), side)
+            p = start + side * wp.max(int(wp.ceil(box[1] + half_tile - real(0.5))), 0) + x0
+            skip = side - (x1 - x0)
+            row_stop = p + x1 - x0
+            if x1 <= x0:
+                last = p
+        elif last > start:  # to the first pixel of the box's rows
+            high = int(last)
+            while p < high:
+                between = (p + high) // 2
+                if real(pixels.place[between][1]) + real(0.5) - centre[1] < box[1]:
+                    p = between + 1
+                else:
+                    high = between
+        return wp.vec4i(p, last, skip, row_stop)
+
     @wp.kernel(module=module, enable_backward=False)
     def query(
         first: int, scene: Scene, edges: Edges, pixels: PixelPieces, side: wp.array(dtype=wp.uint8),
@@ -211,30 +245,11 @@ def _kernels(real: type) -> SimpleNamespace:
                     box = outline_box(a, b, c)
                 keys = vec3(a[2], b[2], c[2])
                 depths = vec3(a[3], b[3], c[3])
-                p = int(start)
-                last = int(stop)
-                if real(bounds[0]) - cx > box[2] or real(bounds[2] + 1) - cx < box[0]:
-                    last = start
-                if real(bounds[1]) - cy > box[3] or real(bounds[3] + 1) - cy < box[1]:
-                    last = start
-                skip = int(0)
-                row_stop = int(-1)
-                if last - start == scene.tile * scene.tile:  # a full tile: straight to the box's rows and columns
-                    x0 = wp.max(int(wp.ceil(box[0] + half_tile - real(0.5))), 0)
-                    x1 = wp.min(int(wp.floor(box[2] + half_tile + real(0.5))), scene.tile)
-                    p = start + scene.tile * wp.max(int(wp.ceil(box[1] + half_tile - real(0.5))), 0) + x0
-                    skip = scene.tile - (x1 - x0)
-                    row_stop = p + x1 - x0
-                    if x1 <= x0:
-                        last = p
-                elif last > start:  # to the first pixel of the box's rows
-                    high = int(last)
-                    while p < high:
-                        between = (p + high) // 2
-                        if real(pixels.place[between][1]) + real(0.5) - cy < box[1]:
-                            p = between + 1
-                        else:
-                            high = between
+                part = pixels_near(start, stop, bounds, box, vec2(cx, cy), half_tile, pixels)
+                p = int(part[0])
+                last = int(part[1])
+                skip = int(part[2])
+                row_stop = int(part[3])
                 if p < last:
                     e0 = edge_function(b, c, face[1], face[2])
                     e1 = edge_function(c, a, face[2], face[0])

@@ -26,7 +26,7 @@ from sharpvision.kernels.launch import compiling, start_warp
 start_warp()
 
 # Words of 8 bytes that the threads share: whether there is work, how many are at it, how many bands are taken (by all,
-# and by helpers), on cache lines of their own as they are written often; then the work itself. Snippets below name them.
+# and by helpers), on cache lines of their own as they are written often; then the work itself. Snippets name them.
 OPEN, ACTIVE, NEXT, UPPER, CODE, ARGUMENTS, SIZE, ITEMS, BAND, BOUNDS = 0, 8, 16, 17, 24, 25, 26, 27, 28, 29
 LOOKS, YIELD = 32, 33
 _WORDS = 40

@@ -198,7 +198,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "texture bilinear": lambda: of_texture("bilinear"),
     "texture mipmap": lambda: of_texture("mipmap"),
     "vertex_normals, corners_of": of_vertex_normals,
-    "projected_rows": of_projected_rows,
+    "projected_rows, joined, rows_by": of_projected_rows,
     "rasterize": of_rasterize,
     "plan, antialias": lambda: of_plan("one mesh"),
     "plan of meshes": lambda: of_plan("meshes"),

@@ -115,7 +115,7 @@ CALLERS = ("geometry", "rendering", "materials")
 WITHOUT = {
     "ambient_visibility": "torch.compile takes no random generator",
     "plain_values": "takes hold of a tensor below the transforms of torch.func",
-    "mip_chain": "plain torch, traced as it is", "closest_on_triangles": "plain torch", "running_sum": "plain torch",
+    "closest_on_triangles": "plain torch", "running_sum": "plain torch",
     "tile_lists": "in rasterize", "draw_by_bands": "in rasterize", "draw_by_pixels": "in rasterize",
 }  # fmt: skip
 
