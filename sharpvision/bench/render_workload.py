@@ -47,7 +47,7 @@ class FitStep:
         image = render(self.scene, self.view, self.settings).image
         assert image is not None
         vertices = self.scene.get_parameter("shapes.ball.vertices")
-        difference = image.detach().sub_(self.target).view(-1)  # nothing needs the image itself any more
+        difference = (image.detach() - self.target).view(-1)
         loss = torch.dot(difference, difference)
         return loss, torch.autograd.grad(image, vertices, difference.view_as(image))[0].mul_(2)
 
