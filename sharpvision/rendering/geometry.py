@@ -83,6 +83,8 @@ def _build(shapes: list[Shape], places: Tensor) -> SceneTopology:
         normal += len(shape.vertices) if shape.normal_faces is None else int(own.max()) + 1 if own.numel() else 0
         texture += len(uv)
     corners, normal_corners, uv_corners = (_packed(v) for v in (faces, normal_faces, uv_faces))
+    if torch.equal(corners, normal_corners):  # one list instead of two in the caches
+        normal_corners = corners
     counts = torch.tensor([len(f) for f in faces], device=corners.device)
     face_shape = torch.repeat_interleave(torch.arange(len(faces), device=corners.device), counts)
     # Coincident vertices of different shapes are kept apart: by an offset for each shape that no coordinate reaches.
