@@ -20,7 +20,7 @@ from sharpvision.kernels.launch import start_warp
 from sharpvision.kernels.near_plane import OFF, near_plane_functions
 from sharpvision.kernels.prefetch import corner_fetch
 from sharpvision.kernels.raster_types import Bins
-from sharpvision.kernels.silhouette_facing import UNSEEN
+from sharpvision.kernels.silhouette_facing import UNSEEN, facing_functions
 from sharpvision.kernels.views import warp_view
 
 start_warp()
@@ -38,7 +38,8 @@ def _kernels(real: type) -> SimpleNamespace:
     vec4 = wp.types.vector(4, real)
     module = kernel_module(__name__, real)
     module.options["fuse_fp"] = False
-    fetch, unseen = corner_fetch(wp.vec2i), wp.constant(UNSEEN)
+    fetch, fetch_rows = corner_fetch(wp.vec2i), corner_fetch(vec4)
+    side_of, unseen = facing_functions(real).side_of, wp.constant(UNSEEN)
     functions = near_plane_functions(real)
     fixed, within, cut_box = functions.fixed, functions.within, functions.cut_box
 
@@ -77,13 +78,14 @@ def _kernels(real: type) -> SimpleNamespace:
     def boxes(
         first: int, chunk: int, projected: wp.array(dtype=vec4), place: wp.array(dtype=wp.vec2i),
         faces: wp.array(dtype=wp.vec3i), first_face: wp.array(dtype=int), row_offset: wp.array(dtype=int),
-        first_slot: wp.array(dtype=int), side: wp.array(dtype=wp.uint8), near: real, size: wp.vec2i, rows: int,
-        box: wp.array(dtype=wp.vec4i),
+        first_slot: wp.array(dtype=int), face_flags: wp.array(dtype=wp.uint8), behind: wp.array(dtype=wp.uint8),
+        near: real, size: wp.vec2i, rows: int, side: wp.array(dtype=wp.uint8), box: wp.array(dtype=wp.vec4i),
         bands: wp.array(dtype=int), view: wp.array(dtype=int), slot_entry: wp.array(dtype=int),
         entries: wp.array(dtype=int), counts: wp.array2d(dtype=int),
     ):  # fmt: skip
         """Boxes of tiles of a chunk's slots, their entries numbered from 0, and the bands of rows in which a slot may
-        cover a pixel's centre, first + 65536 last, counted."""
+        cover a pixel's centre, first + 65536 last, counted. With flags of faces also the sides of slots; those unseen
+        touch nothing."""
         c = first + wp.tid()
         for n in range(counts.shape[1]):
             counts[c, n] = 0
@@ -101,14 +103,20 @@ def _kernels(real: type) -> SimpleNamespace:
                 end = first_slot[b + 1]
                 shift = first_face[b] - first_slot[b]
                 o = row_offset[b]
-            if side.shape[0] > 0 and (int(side[s]) & unseen) != 0:
-                box[s] = wp.vec4i(0, 0, -1, -1)
-                bands[s] = 1
-                view[s] = b
-                slot_entry[s] = number
-                continue
             fetch(shift + s, wp.min(shift + stop, faces.shape[0]), o, faces, place)
             t = faces[shift + s]
+            view[s] = b
+            slot_entry[s] = number
+            if face_flags.shape[0] > 0:
+                fetch_rows(shift + s, wp.min(shift + stop, faces.shape[0]), o, faces, projected)
+                found = side_of(
+                    projected[t[0] + o], projected[t[1] + o], projected[t[2] + o], int(face_flags[shift + s]), behind[0]
+                )  # fmt: skip
+                side[s] = wp.uint8(found)
+                if (found & unseen) != 0:
+                    box[s] = wp.vec4i(0, 0, -1, -1)
+                    bands[s] = 1
+                    continue
             p = place[t[0] + o]
             q = place[t[1] + o]
             r = place[t[2] + o]
@@ -139,8 +147,6 @@ def _kernels(real: type) -> SimpleNamespace:
                 y_last = centres[3] >> 4
             box[s] = tiles
             bands[s] = y_first | (y_last << 16)
-            view[s] = b
-            slot_entry[s] = number
             number += (tiles[2] - tiles[0] + 1) * (tiles[3] - tiles[1] + 1)
             for y in range(y_first, y_last + 1):
                 counts[c, b * rows + y] = counts[c, b * rows + y] + 1
@@ -241,9 +247,12 @@ def _band(items: int, size: int, least: int) -> int:
     return max(-(-items // _LAUNCHES), -(-least // max(1, size)))
 
 
-def bin_faces(projected: Tensor, batch: Batch, near: float, side: Tensor | None = None) -> tuple[Screen, Bins]:
-    """Fixed-point vertices with lists of slots for the rasteriser, and the bins of `batch`, see `raster_types.Bins`;
-    without what is `UNSEEN` according to `side` of `facing`.
+def bin_faces(
+    projected: Tensor, batch: Batch, near: float, hidden: tuple[Tensor, Tensor] | None = None
+) -> tuple[Screen, Bins, Tensor | None]:
+    """Fixed-point vertices with lists of slots for the rasteriser, and the bins of `batch`, see `raster_types.Bins`.
+
+    With `hidden`, `flags_of` edges and `behind_near`, without what is `UNSEEN`; and the sides of slots as `facing`.
 
     Raises `SharpVisionError` where there are more entries than 32 bits number.
     """
@@ -261,13 +270,14 @@ def bin_faces(projected: Tensor, batch: Batch, near: float, side: Tensor | None 
     chunk, lists = -(-count // chunks), batch.views * rows
     box, bands, view, slot_entry = ints(count, 4), ints(count), ints(count), ints(count + 1)
     entries, counts, sizes = ints(chunks), ints(chunks, lists), ints(lists)
+    none = torch.empty(0, dtype=torch.uint8, device=device)
+    side = none if hidden is None else none.new_empty(count)
     banded, viewed, numbered, counted = (warp_view(t) for t in (bands, view, slot_entry, counts))
     inputs = [
         chunk, rows4, placed, warp_view(batch.faces, wp.vec3i), warp_view(batch.first_face),
         warp_view(batch.row_offset), warp_view(batch.first_slot),
-        warp_view(torch.empty(0, dtype=torch.uint8, device=device) if side is None else side), real(near),
-        wp.vec2i(batch.width, batch.height), rows, warp_view(box, wp.vec4i), banded, viewed, numbered,
-        warp_view(entries), counted,
+        *(warp_view(v) for v in hidden or (none, none)), real(near), wp.vec2i(batch.width, batch.height), rows,
+        warp_view(side), warp_view(box, wp.vec4i), banded, viewed, numbered, warp_view(entries), counted,
     ]  # fmt: skip
     dispatch(kernels.boxes, chunks, inputs, device, _band(chunks, chunk, _COUNTED))
     dispatch(kernels.offsets, lists, [counted, warp_view(sizes)], device)
@@ -286,7 +296,8 @@ def bin_faces(projected: Tensor, batch: Batch, near: float, side: Tensor | None 
     def lists_of_tiles() -> tuple[Tensor, Tensor, Tensor]:
         return tile_lists(real, box, view, slot_entry, (batch.views, rows, columns))
 
-    return Screen(place, key, band_first, band_slot), Bins(TILE, rows, columns, box, slot_entry, view, lists_of_tiles)
+    bins = Bins(TILE, rows, columns, box, slot_entry, view, lists_of_tiles)
+    return Screen(place, key, band_first, band_slot), bins, None if hidden is None else side
 
 
 def tile_lists(

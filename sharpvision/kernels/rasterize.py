@@ -19,7 +19,7 @@ from sharpvision.kernels.raster_kernels import raster_kernels
 from sharpvision.kernels.raster_outlines import grid_of, raster_outline
 from sharpvision.kernels.raster_types import Bins, Raster
 from sharpvision.kernels.silhouette_edges import EdgeBatch, MeshEdges
-from sharpvision.kernels.silhouette_facing import facing
+from sharpvision.kernels.silhouette_facing import behind_near, flags_of
 from sharpvision.kernels.views import warp_view
 
 _BANDS = 16
@@ -42,9 +42,9 @@ def rasterize(
     >>> rasterize(rows, batch, 0.1).face.tolist()
     [[[0, 0, 0], [0, 0, -1]]]
     """
-    side = None if edges is None else facing(projected, batch, edges, near)
+    hidden = None if edges is None else (flags_of(edges), behind_near(projected, near))
     projected = projected.detach().contiguous()
-    screen, bins = bin_faces(projected, batch, near, side)
+    screen, bins, side = bin_faces(projected, batch, near, hidden)
     draw = draw_by_bands if projected.device.type == "cpu" else draw_by_pixels
     face, entry, key = draw(projected, screen, bins, batch, near)
     return Raster(face, entry, key, bins, side)

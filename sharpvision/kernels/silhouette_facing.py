@@ -43,27 +43,17 @@ def view_of(first: wp.array(dtype=int), item: int) -> int:
 
 
 @cache
-def _kernels(real: type) -> SimpleNamespace:
+def facing_functions(real: type) -> SimpleNamespace:
+    """`side_of`, to be called in kernels."""
     vec4 = wp.types.vector(4, real)
-    module = kernel_module(__name__, real)
-    fetch = corner_fetch(vec4)
 
-    @wp.kernel(module=module, enable_backward=False)
-    def facing(
-        first: int, projected: wp.array(dtype=vec4), faces: wp.array(dtype=wp.vec3i), first_face: wp.array(dtype=int),
-        row_offset: wp.array(dtype=int), first_slot: wp.array(dtype=int), face_flags: wp.array(dtype=wp.uint8),
-        behind: wp.array(dtype=wp.uint8), side: wp.array(dtype=wp.uint8),
-    ):  # fmt: skip
-        """The sign of each face's area as the camera sees it, right for faces that reach behind the camera too."""
-        s = first + wp.tid()
-        v = view_of(first_slot, s)
-        index = s - first_slot[v] + first_face[v]
-        row = row_offset[v]
-        fetch(index, faces.shape[0], row, faces, projected)
-        face = faces[index]
-        a = vec4(projected[row + face[0]])
-        b = vec4(projected[row + face[1]])
-        c = vec4(projected[row + face[2]])
+    @wp.func
+    def side_of(first: vec4, second: vec4, third: vec4, flags: int, behind: wp.uint8) -> int:
+        """The sign of a face's area as the camera sees it, right for faces that reach behind the camera too; with
+        `_UNSEEN`, given the face's `flags` and whether anything reaches `behind` the near plane."""
+        a = vec4(first)
+        b = vec4(second)
+        c = vec4(third)
         if b[3] > a[3] and b[3] >= c[3]:  # the reference is a vertex in front; turning a triangle keeps its sign
             t = a
             a = b
@@ -86,27 +76,59 @@ def _kernels(real: type) -> SimpleNamespace:
                 found = _POSITIVE
             elif area < real(0.0):
                 found = _NEGATIVE
-        flags = int(face_flags[index])
         back = (flags & _OUTWARD) != 0 and found == _POSITIVE
-        if behind[0] == wp.uint8(0) and (back or ((flags & _INWARD) != 0 and found == _NEGATIVE)):
+        if behind == wp.uint8(0) and (back or ((flags & _INWARD) != 0 and found == _NEGATIVE)):
             found += _UNSEEN
-        side[s] = wp.uint8(found)
+        return found
+
+    return SimpleNamespace(side_of=side_of)
+
+
+@cache
+def _kernels(real: type) -> SimpleNamespace:
+    vec4 = wp.types.vector(4, real)
+    module = kernel_module(__name__, real)
+    module.options["fuse_fp"] = False  # as `bins`, which decides the same
+    fetch, side_of = corner_fetch(vec4), facing_functions(real).side_of
+
+    @wp.kernel(module=module, enable_backward=False)
+    def facing(
+        first: int, projected: wp.array(dtype=vec4), faces: wp.array(dtype=wp.vec3i), first_face: wp.array(dtype=int),
+        row_offset: wp.array(dtype=int), first_slot: wp.array(dtype=int), face_flags: wp.array(dtype=wp.uint8),
+        behind: wp.array(dtype=wp.uint8), side: wp.array(dtype=wp.uint8),
+    ):  # fmt: skip
+        s = first + wp.tid()
+        v = view_of(first_slot, s)
+        index = s - first_slot[v] + first_face[v]
+        row = row_offset[v]
+        fetch(index, faces.shape[0], row, faces, projected)
+        face = faces[index]
+        side[s] = wp.uint8(
+            side_of(
+                projected[row + face[0]], projected[row + face[1]], projected[row + face[2]], int(face_flags[index]),
+                behind[0],
+            )
+        )  # fmt: skip
 
     return SimpleNamespace(facing=facing)
+
+
+def flags_of(edges: MeshEdges | EdgeBatch) -> Tensor:
+    """`MeshEdges.face_flags` of all meshes."""
+    return edges.edges.face_flags if isinstance(edges, EdgeBatch) else edges.face_flags
 
 
 def facing(
     projected: Float[Tensor, "rows 4"], batch: Batch, edges: MeshEdges | EdgeBatch, near: float
 ) -> Int[Tensor, " s"]:
     """(S,) uint8 of each slot: `POSITIVE`, `NEGATIVE` or `EDGE_ON` (behind the camera too), plus `UNSEEN`."""
-    mesh = edges.edges if isinstance(edges, EdgeBatch) else edges
     side = torch.empty(batch.slots, dtype=torch.uint8, device=projected.device)
     behind = behind_near(projected, near)
     projected = projected.detach().contiguous()
     real = real_of(projected)
     inputs = [
         warp_view(projected, wp.types.vector(4, real)), warp_view(batch.faces, wp.vec3i), warp_view(batch.first_face),
-        warp_view(batch.row_offset), warp_view(batch.first_slot), warp_view(mesh.face_flags), warp_view(behind),
+        warp_view(batch.row_offset), warp_view(batch.first_slot), warp_view(flags_of(edges)), warp_view(behind),
         warp_view(side),
     ]  # fmt: skip
     dispatch(_kernels(real).facing, batch.slots, inputs, projected.device)

@@ -85,7 +85,7 @@ def test_the_kernel_for_cuda_gives_the_same_bytes(behind: float, dtype: torch.dt
     meshes = [random_triangles(seed, count, dtype, 90.0) for seed, count in ((0, 5), (1, 300), (2, 0), (3, 60))]
     rows = torch.cat([r - behind * torch.tensor([30.0, 30, 0, 1], dtype=dtype) for r, _ in meshes])
     batch = Batch.of_meshes([f for _, f in meshes], [len(r) for r, _ in meshes], height=37, width=85)
-    screen, bins = bin_faces(rows, batch, NEAR)
+    screen, bins, _ = bin_faces(rows, batch, NEAR)
     one, other = (draw(rows, screen, bins, batch, NEAR) for draw in (draw_by_bands, draw_by_pixels))
     assert int((one[0] >= 0).sum()) > 1000
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
