@@ -48,10 +48,10 @@ class FacePoints:
         return CornerValues(self.batch.faces, self.batch.row_offset)
 
     def sums(self, wanted: dict[int, Sum]) -> dict[int, Tensor]:
-        """Sums (count, 4 W) of the groups' rows, by the same keys."""
+        """Sums (count, columns) of the groups' rows, by the same keys."""
         parts = [*wanted.values()]
         if parts and parts[0][0].device.type == "cpu":
             found = scattered(parts, self.groups)
         else:
-            found = [gathered(rows, self.groups, corners, self.batch, count) for rows, corners, count in parts]
+            found = [gathered(r, self.groups, c, self.batch, n)[:, :columns] for r, c, n, columns in parts]
         return dict(zip(wanted, found, strict=True))

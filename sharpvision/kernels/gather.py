@@ -94,7 +94,7 @@ _FETCH = """
 
 @cache
 def _kernels(real: type) -> SimpleNamespace:
-    vec4 = wp.types.vector(4, real)
+    vec3, vec4 = wp.types.vector(3, real), wp.types.vector(4, real)
     module = kernel_module(__name__, real)
 
     @wp.func
@@ -162,12 +162,30 @@ def _kernels(real: type) -> SimpleNamespace:
         out: wp.array2d(dtype=vec4),
     ): ...  # fmt: skip
 
+    @wp.func_native(_FETCH)
+    def fetch_narrow(
+        g: int, shift: int, column: int, face: wp.array(dtype=int), faces: wp.array(dtype=wp.vec3i),
+        out: wp.array2d(dtype=vec3),
+    ): ...  # fmt: skip
+
     @wp.func
     def add_rows(
         w: int, face: wp.array(dtype=int), view: wp.array(dtype=int), offset: wp.array(dtype=int),
         faces: wp.array(dtype=wp.vec3i), rows: wp.array2d(dtype=vec4), out: wp.array2d(dtype=vec4),
+        narrow: wp.array2d(dtype=vec3),
     ):  # fmt: skip
-        """All groups one after the other, for column w of four."""
+        """All groups one after the other, for column w of four; of three where `narrow` has room."""
+        for r in range(narrow.shape[0]):
+            narrow[r, 0] = vec3()
+        if narrow.shape[0] > 0:
+            for g in range(face.shape[0]):
+                t = faces[face[g]]
+                shift = offset[view[g]]
+                fetch_narrow(g, shift, 0, face, faces, narrow)
+                for k in range(3):
+                    row = rows[3 * g + k, 0]
+                    narrow[t[k] + shift, 0] = narrow[t[k] + shift, 0] + vec3(row[0], row[1], row[2])
+            return
         for r in range(out.shape[0]):
             out[r, w] = vec4()
         for g in range(face.shape[0]):
@@ -182,15 +200,16 @@ def _kernels(real: type) -> SimpleNamespace:
     def scatter(
         first: int, face: wp.array(dtype=int), view: wp.array(dtype=int), offset: wp.array(dtype=int),
         faces: wp.array(dtype=wp.vec3i), rows: wp.array2d(dtype=vec4), out: wp.array2d(dtype=vec4),
-        other_offset: wp.array(dtype=int), other_faces: wp.array(dtype=wp.vec3i), other_rows: wp.array2d(dtype=vec4),
-        other_out: wp.array2d(dtype=vec4),
+        narrow: wp.array2d(dtype=vec3), other_offset: wp.array(dtype=int), other_faces: wp.array(dtype=wp.vec3i),
+        other_rows: wp.array2d(dtype=vec4), other_out: wp.array2d(dtype=vec4), other_narrow: wp.array2d(dtype=vec3),
     ):  # fmt: skip
         """An item is four columns, of `rows` or, after these, of `other_rows`."""
         i = first + wp.tid()
         if i < rows.shape[1]:
-            add_rows(i, face, view, offset, faces, rows, out)
+            add_rows(i, face, view, offset, faces, rows, out, narrow)
         else:
-            add_rows(i - rows.shape[1], face, view, other_offset, other_faces, other_rows, other_out)
+            i -= rows.shape[1]
+            add_rows(i, face, view, other_offset, other_faces, other_rows, other_out, other_narrow)
 
     return SimpleNamespace(gather=gather, scatter=scatter)
 
@@ -215,26 +234,31 @@ class CornerValues:
         return [warp_view(self.offset), warp_view(self.faces, wp.vec3i)]
 
 
-Sum = tuple[Tensor, CornerValues, int]
-"""Rows (3 G, 4 W) of the groups, the rows that their corners have in the sums, and how many sums there are."""
+Sum = tuple[Tensor, CornerValues, int, int]
+"""Rows (3 G, 4 W) of the groups, the rows that their corners have in the sums, how many sums there are, and how many of
+the columns are wanted."""
 
 
 def scattered(sums: Sequence[Sum], groups: Groups) -> list[Tensor]:
-    """Sums (count, 4 W) of the groups' rows at the corners' rows: one thread for each four columns."""
-    found = [rows.new_empty(count, rows.shape[1]) for rows, _, count in sums]
+    """Sums (count, columns) of the groups' rows at the corners' rows: one thread for each four columns."""
+    found = [rows.new_empty(count, 3 if wanted == 3 else rows.shape[1]) for rows, _, count, wanted in sums]
     for first in range(0, len(sums), 2):
         pair = [*zip(sums[first : first + 2], found[first : first + 2], strict=True)]
-        real, vec4 = real_of(found[first]), wp.types.vector(4, real_of(found[first]))
-        inputs, items = [warp_view(groups.face), warp_view(groups.view)], 0
-        for (rows, corners, count), out in pair:
+        real = real_of(found[first])
+        vec3, vec4 = wp.types.vector(3, real), wp.types.vector(4, real)
+        inputs, items, none = [warp_view(groups.face), warp_view(groups.view)], 0, found[first].new_empty(0)
+        for (rows, corners, count, wanted), out in pair:
             width = rows.shape[1] // 4
-            wide = warp_view(rows.view(-1, width, 4), vec4), warp_view(out.view(count, width, 4), vec4)
-            inputs += [*corners.views(), *wide]
+            wide, narrow = (none.view(0, 1, 4), out.view(count, 1, 3)) if wanted == 3 else (
+                out.view(count, width, 4), none.view(0, 1, 3)
+            )  # fmt: skip
+            inputs += [*corners.views(), warp_view(rows.view(-1, width, 4), vec4)]
+            inputs += [warp_view(wide, vec4), warp_view(narrow, vec3)]
             items += width
         if len(pair) == 1:
             inputs += inputs[2:]
         dispatch(_kernels(real).scatter, items, inputs, found[first].device, band_items=1)
-    return found
+    return [value[:, :wanted] for value, (*_, wanted) in zip(found, sums, strict=True)]
 
 
 def gathered(rows: Tensor, groups: Groups, corners: CornerValues, batch: Batch, count: int) -> Tensor:

@@ -235,9 +235,11 @@ def _gradient(
         warp_view(of_projected, wp.types.vector(4, real)),
     ]  # fmt: skip
     in_few_bands(_kernels(real).pull, groups, inputs, projected.device)
-    sums = {0: (of_projected, place.coordinates, len(projected)), 1: (of_values, corners, len(attributes))}
+    sums = {
+        0: (of_projected, place.coordinates, len(projected), 4), 1: (of_values, corners, len(attributes), columns)
+    }  # fmt: skip
     found = place.sums({i: s for i, s in sums.items() if wanted[i]})
-    return found.get(0), found[1][:, :columns] if 1 in found else None
+    return found.get(0), found.get(1)
 
 
 def _tangent(

@@ -120,9 +120,9 @@ def _gradient(
         rows = projected.new_empty(2, 3 * groups, 4)
         pull = _fast_kernels(form).pull
         in_few_bands(pull, groups, [*inputs, warp_view(rows[0], vec4), warp_view(rows[1], vec4)], device)
-        sums = {0: (rows[0], place.coordinates, len(projected)), 1: (rows[1], corners, len(normals))}
+        sums = {0: (rows[0], place.coordinates, len(projected), 4), 1: (rows[1], corners, len(normals), 3)}
         for i, total in place.sums({i: s for i, s in sums.items() if wanted[i]}).items():
-            found[i] = total[:, :3] if i else total
+            found[i] = total
     if wanted[2]:
         chunks = -(-groups // CHUNK)
         parts = form.new_empty(chunks, gradient.shape[1], form.shape[1])

@@ -114,9 +114,9 @@ def _gradient(
     found: list[Tensor | None] = [None] * 5
     owners = [place.coordinates, corners, CornerValues.of(place.batch.faces, None, place.batch)]
     counts = [len(projected), len(normals), len(vertices)]
-    sums = {i: (rows[i], owners[i], counts[i]) for i in range(3) if wanted[i]}
+    sums = {i: (rows[i], owners[i], counts[i], 3 if i else 4) for i in range(3) if wanted[i]}
     for i, total in place.sums(sums).items():
-        found[i] = total[:, :3] if i else total
+        found[i] = total
     if wanted[3] or wanted[4]:
         sums = sums_by_owner(rest, groups.view, len(eyes))
         found[3], found[4] = sums[:, :4], sums[:, 4:].sum(0)

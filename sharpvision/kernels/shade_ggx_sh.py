@@ -127,9 +127,9 @@ def _of_shape(
     found: list[Tensor | None] = [None] * 4
     owners = [place.coordinates, corners, CornerValues.of(place.batch.faces, None, place.batch)]
     counts = [len(projected), len(normals), len(vertices)]
-    sums = {i: (rows[i], owners[i], counts[i]) for i in range(3) if wanted[i]}
+    sums = {i: (rows[i], owners[i], counts[i], 3 if i else 4) for i in range(3) if wanted[i]}
     for i, total in place.sums(sums).items():
-        found[i] = total[:, :3] if i else total
+        found[i] = total
     if wanted[3]:
         found[3] = sums_by_owner(of_eyes, groups.view, len(eyes))
     return found

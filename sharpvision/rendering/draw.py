@@ -47,7 +47,7 @@ def draw(scene: Scene, view: View, window: Window, settings: RenderSettings) -> 
         rows = rows - rows[:, 3:] * rows.new_tensor([0.0, window.top, 0.0, 0.0])
     rows = rows.contiguous()
     context = _Context(scene, view, topology, state, rows, settings)
-    if not crosses_near(plain_values(rows), topology.faces, views, settings.near):
+    if not crosses_near(context.places, topology.faces, views, settings.near):
         return _drawn(context, window, views)
     parts = []
     for index, own in enumerate(rows.split(topology.vertices)):  # each view cuts the scene in its own way
@@ -60,7 +60,7 @@ def draw(scene: Scene, view: View, window: Window, settings: RenderSettings) -> 
 
 def _drawn(context: _Context, window: Window, views: int) -> Buffers:
     """The buffers of the views in a context."""
-    settings, topology, places = context.settings, context.topology, plain_values(context.projected)
+    settings, topology, places = context.settings, context.topology, context.places
     with torch.no_grad(), outside_transforms():
         context.batch = topology.batch(views, window.rows, context.view.width)
         raster = rasterize(places, context.batch, settings.near, topology.edges)
@@ -84,6 +84,7 @@ class _Context:
     ) -> None:  # fmt: skip
         self.scene, self.view, self.topology, self.state = scene, view, topology, state
         self.projected, self.settings = projected, settings
+        self.places = plain_values(projected)
         self.cut: NearCut | None = None
         self.first_view = 0
         self.whole = state.vertices
@@ -115,7 +116,7 @@ class _Context:
                 moved = points.position.clone()
                 moved[:, axis] += 1
                 beside = replace(points, position=moved, edge=torch.full_like(points.edge, 3))
-            places = plain_values(self.projected)
+            places = self.places
             return interpolate(beside, places, self.batch, attributes, faces)
 
         found.one_pixel_on = one_pixel_on

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from sharpvision.geometry.edges import edges_of
 from sharpvision.kernels.corners import corners_of
+from sharpvision.kernels.least_depth import least_depth
 from sharpvision.kernels.plain_values import outside_transforms, plain_values
 from sharpvision.rendering.geometry import SceneTopology, SurfaceState
 
@@ -57,9 +58,9 @@ class NearCut:
 def crosses_near(places: Tensor, faces: Tensor, views: int, near: float) -> bool:
     """Whether a face has corners on both sides in some view; `places` are plain rows (views * V, 4)."""
     with torch.no_grad(), outside_transforms():
-        inside = (places[:, 3] >= near).view(views, -1)
-        if bool(inside.all()) or not len(faces):
+        if not len(faces) or float(least_depth(places)) >= near:
             return False
+        inside = (places[:, 3] >= near).view(views, -1)
         corners = inside[:, faces.long()]
         return bool((corners.any(-1) & ~corners.all(-1)).any())
 
