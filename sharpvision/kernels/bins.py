@@ -79,16 +79,18 @@ def _kernels(real: type) -> SimpleNamespace:
         first: int, chunk: int, projected: wp.array(dtype=vec4), place: wp.array(dtype=wp.vec2i),
         faces: wp.array(dtype=wp.vec3i), first_face: wp.array(dtype=int), row_offset: wp.array(dtype=int),
         first_slot: wp.array(dtype=int), face_flags: wp.array(dtype=wp.uint8), behind: wp.array(dtype=wp.uint8),
-        near: real, size: wp.vec2i, rows: int, side: wp.array(dtype=wp.uint8), box: wp.array(dtype=wp.vec4i),
+        near: real, size: wp.vec2i, grid: wp.vec2i, side: wp.array(dtype=wp.uint8), box: wp.array(dtype=wp.vec4i),
         bands: wp.array(dtype=int), view: wp.array(dtype=int), slot_entry: wp.array(dtype=int),
-        entries: wp.array(dtype=int), counts: wp.array2d(dtype=int),
+        entries: wp.array(dtype=int), counts: wp.array2d(dtype=int), tile_counts: wp.array2d(dtype=int),
     ):  # fmt: skip
-        """Boxes of tiles of a chunk's slots, their entries numbered from 0, and the bands of rows in which a slot may
-        cover a pixel's centre, first + 65536 last, counted. With flags of faces also the sides of slots; those unseen
-        touch nothing."""
+        """Boxes of tiles of a chunk's slots, their entries numbered from 0 and counted by tile, and the bands of rows
+        in which a slot may cover a pixel's centre, first + 65536 last, counted. With flags of faces also the sides of
+        slots; those unseen touch nothing. `grid`: columns and rows of tiles."""
         c = first + wp.tid()
         for n in range(counts.shape[1]):
             counts[c, n] = 0
+        for n in range(tile_counts.shape[1]):
+            tile_counts[c, n] = 0
         slots = slot_entry.shape[0] - 1
         start = wp.min(c * chunk, slots)
         b = view_of(first_slot, start) - 1
@@ -149,7 +151,11 @@ def _kernels(real: type) -> SimpleNamespace:
             bands[s] = y_first | (y_last << 16)
             number += (tiles[2] - tiles[0] + 1) * (tiles[3] - tiles[1] + 1)
             for y in range(y_first, y_last + 1):
-                counts[c, b * rows + y] = counts[c, b * rows + y] + 1
+                counts[c, b * grid[1] + y] = counts[c, b * grid[1] + y] + 1
+            for ty in range(tiles[1], tiles[3] + 1):
+                row = (b * grid[1] + ty) * grid[0]
+                for tx in range(tiles[0], tiles[2] + 1):
+                    tile_counts[c, row + tx] = tile_counts[c, row + tx] + 1
         entries[c] = number
 
     @wp.kernel(module=module, enable_backward=False)
@@ -169,19 +175,6 @@ def _kernels(real: type) -> SimpleNamespace:
                 place = counts[c, t]
                 counts[c, t] = place + 1
                 band_slot[band_first[t] + place] = s
-
-    @wp.kernel(module=module, enable_backward=False)
-    def count_tiles(
-        first: int, box: wp.array(dtype=wp.vec4i), view: wp.array(dtype=int), chunk: int, grid: wp.vec2i,
-        counts: wp.array2d(dtype=int),
-    ):  # fmt: skip
-        c = first + wp.tid()
-        for s in range(c * chunk, wp.min((c + 1) * chunk, box.shape[0])):
-            r = box[s]
-            for ty in range(r[1], r[3] + 1):
-                row = (view[s] * grid[1] + ty) * grid[0]
-                for tx in range(r[0], r[2] + 1):
-                    counts[c, row + tx] = counts[c, row + tx] + 1
 
     @wp.kernel(module=module, enable_backward=False)
     def offsets(first: int, counts: wp.array2d(dtype=int), total: wp.array(dtype=int)):
@@ -215,7 +208,7 @@ def _kernels(real: type) -> SimpleNamespace:
                     e += 1
 
     return SimpleNamespace(
-        snap=snap, boxes=boxes, fill_bands=fill_bands, count_tiles=count_tiles, offsets=offsets, fill_tiles=fill_tiles
+        snap=snap, boxes=boxes, fill_bands=fill_bands, offsets=offsets, fill_tiles=fill_tiles
     )
 
 
@@ -270,14 +263,16 @@ def bin_faces(
     chunk, lists = -(-count // chunks), batch.views * rows
     box, bands, view, slot_entry = ints(count, 4), ints(count), ints(count), ints(count + 1)
     entries, counts, sizes = ints(chunks), ints(chunks, lists), ints(lists)
+    tile_counts = ints(chunks, lists * columns)
     none = torch.empty(0, dtype=torch.uint8, device=device)
     side = none if hidden is None else none.new_empty(count)
     banded, viewed, numbered, counted = (warp_view(t) for t in (bands, view, slot_entry, counts))
     inputs = [
         chunk, rows4, placed, warp_view(batch.faces, wp.vec3i), warp_view(batch.first_face),
         warp_view(batch.row_offset), warp_view(batch.first_slot),
-        *(warp_view(v) for v in hidden or (none, none)), real(near), wp.vec2i(batch.width, batch.height), rows,
-        warp_view(side), warp_view(box, wp.vec4i), banded, viewed, numbered, warp_view(entries), counted,
+        *(warp_view(v) for v in hidden or (none, none)), real(near), wp.vec2i(batch.width, batch.height),
+        wp.vec2i(columns, rows), warp_view(side), warp_view(box, wp.vec4i), banded, viewed, numbered,
+        warp_view(entries), counted, warp_view(tile_counts),
     ]  # fmt: skip
     dispatch(kernels.boxes, chunks, inputs, device, _band(chunks, chunk, _COUNTED))
     dispatch(kernels.offsets, lists, [counted, warp_view(sizes)], device)
@@ -294,24 +289,22 @@ def bin_faces(
     dispatch(kernels.fill_bands, chunks, inputs, device, _band(chunks, chunk, _FILLED))
 
     def lists_of_tiles() -> tuple[Tensor, Tensor, Tensor]:
-        return tile_lists(real, box, view, slot_entry, (batch.views, rows, columns))
+        return tile_lists(real, (box, view, slot_entry), tile_counts, (columns, rows))
 
     bins = Bins(TILE, rows, columns, box, slot_entry, view, lists_of_tiles)
     return Screen(place, key, band_first, band_slot), bins, None if hidden is None else side
 
 
 def tile_lists(
-    real: type, box: Tensor, view: Tensor, slot_entry: Tensor, grid: tuple[int, int, int]
+    real: type, slots: tuple[Tensor, Tensor, Tensor], counts: Tensor, grid: tuple[int, int]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """`tile_first`, `tile_entry` and `entry_slot` of `raster_types.Bins`; `grid` is (views, rows, columns)."""
-    device, kernels, tiles = box.device, _kernels(real), grid[0] * grid[1] * grid[2]
-    chunks = _chunks(device)
-    counts = torch.zeros(chunks, tiles, dtype=torch.int32, device=device)
+    """`tile_first`, `tile_entry` and `entry_slot` of `raster_types.Bins`; `slots` its `slot_box`, `slot_view` and
+    `slot_entry`, `counts` (chunks, tiles) entries, which are used up, `grid` columns and rows."""
+    box, view, slot_entry = slots
+    device, kernels, (chunks, tiles) = box.device, _kernels(real), counts.shape
     sizes = torch.empty(tiles, dtype=torch.int32, device=device)
     boxed, viewed, counted = warp_view(box, wp.vec4i), warp_view(view), warp_view(counts)
-    chunk, cells = -(-len(box) // chunks), wp.vec2i(grid[2], grid[1])
-    inputs = [boxed, viewed, chunk, cells, counted]
-    dispatch(kernels.count_tiles, chunks, inputs, device, _band(chunks, chunk, _FILLED))
+    chunk, cells = -(-len(box) // chunks), wp.vec2i(*grid)
     dispatch(kernels.offsets, tiles, [counted, warp_view(sizes)], device)
     tile_first = running_sum(sizes)
     tile_entry, entry_slot = (torch.empty(int(slot_entry[-1]), dtype=torch.int32, device=device) for _ in range(2))

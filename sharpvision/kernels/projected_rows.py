@@ -25,7 +25,7 @@ def _kernels(real: type) -> SimpleNamespace:
     vec3 = wp.types.vector(3, real)
     vec4 = wp.types.vector(4, real)
     module = kernel_module(__name__, real)
-    chunk, zero = wp.constant(CHUNK), wp.constant(real(0.0))
+    chunk = wp.constant(CHUNK)
 
     @wp.kernel(module=module, enable_backward=False)
     def place(
@@ -56,8 +56,6 @@ def _kernels(real: type) -> SimpleNamespace:
         start = (first + wp.tid()) * chunk
         count = out.shape[0]
         stop = wp.min(start + chunk, count)
-        for i in range(start, stop):
-            out[i] = vec3(zero, zero, zero)
         for view in range(maps.shape[0] // 8):
             a0 = maps[8 * view]
             a1 = maps[8 * view + 1]
@@ -68,10 +66,13 @@ def _kernels(real: type) -> SimpleNamespace:
             for i in range(start, stop):
                 g = gradient[view * count + i]
                 q = vec3(wp.dot(b0, g), wp.dot(b1, g), wp.dot(b2, g))
-                out[i] = out[i] + vec3(
+                p = vec3(
                     a0[0] * q[0] + a0[1] * q[1] + a0[2] * q[2], a1[0] * q[0] + a1[1] * q[1] + a1[2] * q[2],
                     a2[0] * q[0] + a2[1] * q[1] + a2[2] * q[2],
                 )  # fmt: skip
+                if view > 0:
+                    p += out[i]
+                out[i] = p
 
     return SimpleNamespace(place=place, pull=pull)
 

@@ -97,12 +97,15 @@ def _kernels(real: type) -> SimpleNamespace:
     @wp.func
     def outline_box(a: vec4, b: vec4, c: vec4) -> vec4:
         """Box x0, y0, x1, y1 of a triangle, half a pixel and a hair wider: for the centres of pixels it may touch."""
-        ax = a[0] / a[3]
-        ay = a[1] / a[3]
-        bx = b[0] / b[3]
-        by = b[1] / b[3]
-        cx = c[0] / c[3]
-        cy = c[1] / c[3]
+        ra = real(1.0) / a[3]
+        rb = real(1.0) / b[3]
+        rc = real(1.0) / c[3]
+        ax = a[0] * ra
+        ay = a[1] * ra
+        bx = b[0] * rb
+        by = b[1] * rb
+        cx = c[0] * rc
+        cy = c[1] * rc
         return vec4(
             wp.min(wp.min(ax, bx), cx) - margin, wp.min(wp.min(ay, by), cy) - margin,
             wp.max(wp.max(ax, bx), cx) + margin, wp.max(wp.max(ay, by), cy) + margin,
