@@ -116,6 +116,7 @@ WITHOUT = {
     "ambient_visibility": "torch.compile takes no random generator",
     "plain_values": "takes hold of a tensor below the transforms of torch.func",
     "closest_on_triangles": "plain torch", "running_sum": "plain torch",
+    "least_depth": "in rasterize and plan; a number that decides what is drawn",
     "tile_lists": "in rasterize", "draw_by_bands": "in rasterize", "draw_by_pixels": "in rasterize",
 }  # fmt: skip
 
