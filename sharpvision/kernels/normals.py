@@ -36,7 +36,7 @@ def _kernels(real: type) -> SimpleNamespace:
     module = kernel_module(__name__, real)
 
     epsilon = np.finfo(np.float64 if real is wp.float64 else np.float32).eps
-    fetch, fetch_sums, fetch_parts = corner_fetch(vec3), corner_fetch(vec4, 2), corner_fetch(vec3, 2)
+    fetch, fetch_sums = corner_fetch(vec3), corner_fetch(vec4, 2)
     flat, cancelled = wp.constant(real(4 * epsilon)), wp.constant(real(16 * epsilon))
 
     @wp.func
@@ -158,8 +158,6 @@ def _kernels(real: type) -> SimpleNamespace:
         stop = (part + 1) * count // parts.shape[0]
         for f in range(part * count // parts.shape[0], stop):
             fetch(f, stop, 0, normal_faces, of_sums)
-            fetch(f, stop, 0, faces, vertices)
-            fetch_parts(f, stop, part * parts.shape[1], faces, parts)
             n = normal_faces[f]
             d = of_sums[n[0]] + of_sums[n[1]] + of_sums[n[2]]
             if d[0] != real(0.0) or d[1] != real(0.0) or d[2] != real(0.0):  # what nobody sees has no gradient

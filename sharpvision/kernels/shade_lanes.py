@@ -126,6 +126,7 @@ _PULL = """
     for (int done = 0; done < count; done += 8) {
         $place
         $form
+        asm volatile("" : "+r"(form));  // its numbers stay in memory: most groups read them once, so no copy pays
         real block[8 * $channels];
         read((const real*)gradient.data, p, $channels, block);
         lanes e[$channels];
