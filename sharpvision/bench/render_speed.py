@@ -117,7 +117,7 @@ def _fit_step(case: Case) -> Measurement:
     triangles, given = case.settings["triangles"], case.source["peers"]
     step = fit_step(triangles, SIZE)
     alone, together = [], []
-    for _ in range(3):  # in turn, as what else the machine does comes and goes
+    for _ in range(8):  # in turn, as what else the machine does comes and goes
         with_threads(1, 1)
         alone += milliseconds(step, 15)
         with_threads(2, case.settings["torch_threads"])
