@@ -31,7 +31,8 @@ class RenderSettings:
     pixel's piece. In float32 silhouettes are placed to 1e-4 pixels and coverage is right to 4e-5 at 512 x 512; in both
     precisions pixels' centres see faces whose corners are rounded to 1/256 pixel.
     Backs of closed parts with consistent winding are not drawn unless something is nearer than `near`: their fronts
-    hide them, but for a part that passes through itself inside out.
+    hide them, but for a part that passes through itself inside out. Which way a part is wound is found when its scene
+    is first rendered: mirror vertices in a new shape, not in place.
     Raises `ValueError` for a `near` or `tile_pixels` that is not positive.
     """
 
